@@ -9,7 +9,10 @@ if (args.length === 1 && args[0] === '--version') {
   const {name, version} = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
   process.stdout.write(`${name}/${version} ${process.platform}-${process.arch} node-${process.version}\n`);
 } else {
-  const [{execute}, {hoistGlobalFlags}] = await Promise.all([import('@oclif/core'), import('../lib/cli/hoist.js')]);
+  const [{execute}, {hoistGlobalFlags}] = await Promise.all([
+    import('@oclif/core'),
+    import('../lib/cli/hoist.js'),
+  ]);
   // Not awaited: a closed pipe (`pra --help | head -1`) must end the process quietly, not with exit code 13.
   void execute({args: hoistGlobalFlags(args), dir: import.meta.url});
 }

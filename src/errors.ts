@@ -83,6 +83,7 @@ export const CATALOGUE = {
   DRILL_LOCKED: {exit: EXIT.locked, explanation: 'A drill of this plan is already running.'},
   RECORD_INVALID: {exit: EXIT.error, explanation: 'A drill record is not valid JSON or does not match its schema (docs/schema/drill.schema.json).'},
   RECORD_ALTERED: {exit: EXIT.error, explanation: 'The content of a drill record does not have the digest that the record carries: it was changed after the drill.'},
+  EVIDENCE_FAILED: {exit: EXIT.error, explanation: 'The record and reports of a drill could not be written.'},
   EVIDENCE_EXISTS: {exit: EXIT.error, explanation: 'The folder already holds the evidence of another drill. Evidence is never overwritten.'},
   CLEANUP_FAILED: {exit: EXIT.error, explanation: 'Something that a drill made could not be removed.'},
 } as const satisfies Record<string, CatalogueEntry>;

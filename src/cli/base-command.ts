@@ -3,7 +3,9 @@ import {type ExitCode, messageOf, PraError} from '../errors.ts';
 import {errorDocument, renderError} from '../view/error.ts';
 import {type Interruption, listenForSignals} from './signals.ts';
 
-export type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<(typeof BaseCommand)['baseFlags'] & T['flags']>;
+export type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<
+  (typeof BaseCommand)['baseFlags'] & T['flags']
+>;
 export type ArgsOf<T extends typeof Command> = Interfaces.InferredArgs<T['args']>;
 
 /**
@@ -12,8 +14,16 @@ export type ArgsOf<T extends typeof Command> = Interfaces.InferredArgs<T['args']
  */
 export abstract class BaseCommand<T extends typeof Command> extends Command {
   static override baseFlags = {
-    json: Flags.boolean({description: 'print the result as one JSON document on stdout', helpGroup: 'GLOBAL'}),
-    color: Flags.boolean({description: 'colours in the output', allowNo: true, default: true, helpGroup: 'GLOBAL'}),
+    json: Flags.boolean({
+      description: 'print the result as one JSON document on stdout',
+      helpGroup: 'GLOBAL',
+    }),
+    color: Flags.boolean({
+      description: 'colours in the output',
+      allowNo: true,
+      default: true,
+      helpGroup: 'GLOBAL',
+    }),
     quiet: Flags.boolean({char: 'q', description: 'no progress, only the result', helpGroup: 'GLOBAL'}),
   };
 
@@ -50,7 +60,11 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   }
 
   protected get color(): boolean {
-    return this.flags?.color !== false && !process.env.NO_COLOR && (Boolean(process.stderr.isTTY) || Boolean(process.env.FORCE_COLOR));
+    return (
+      this.flags?.color !== false &&
+      !process.env.NO_COLOR &&
+      (Boolean(process.stderr.isTTY) || Boolean(process.env.FORCE_COLOR))
+    );
   }
 
   /** The result: the document with `--json`, otherwise the text, on stdout. */
@@ -69,11 +83,13 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   }
 
   protected override async catch(error: unknown): Promise<void> {
+    this.parsed = true; // oclif warns about commands that end before they parsed, which a wrong flag makes them do
     const shown = this.toPraError(error);
     const json = this.argv.includes('--json');
     if (json) process.stdout.write(`${JSON.stringify(errorDocument(shown), undefined, 2)}\n`);
     process.stderr.write(`${renderError(shown, {color: this.color})}\n`);
-    if (process.env.PRA_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n${String(error.cause ?? '')}\n`);
+    if (process.env.PRA_DEBUG && error instanceof Error)
+      process.stderr.write(`${error.stack}\n${String(error.cause ?? '')}\n`);
     process.exitCode = this.interruption?.signal.aborted ? this.interruption.exitCode() : shown.exitCode;
   }
 
@@ -86,8 +102,11 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     if (error instanceof PraError) return error;
     if (this.interruption?.signal.aborted) return new PraError('INTERRUPTED', 'stopped before the end');
     if (error instanceof Errors.CLIError) {
-      const [what = '', ...rest] = error.message.split('\n');
-      return new PraError('USAGE', what, {why: rest.join('\n').trim() || undefined, next: [`pra ${this.id?.replaceAll(':', ' ') ?? ''} --help`]});
+      const [what = '', ...rest] = error.message.replace(/\n?See more help with --help$/, '').split('\n');
+      return new PraError('USAGE', what, {
+        why: rest.join('\n').trim() || undefined,
+        next: [`pra ${this.id?.replaceAll(':', ' ') ?? ''} --help`],
+      });
     }
     return new PraError('BUG', `pra failed in a way that it did not foresee: ${messageOf(error)}`, {
       next: ['run it again with PRA_DEBUG=1 and report the output'],
@@ -95,4 +114,3 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     });
   }
 }
-

@@ -29,7 +29,15 @@ export type DrillEvent =
   | {type: 'run-started'; drillId: string; plan: string; runDir: string; steps: StepIdentity[]; at: string}
   | {type: 'step-started'; id: string; at: string}
   | {type: 'step-progress'; id: string; message: string}
-  | {type: 'step-ended'; id: string; result: StepResult; durationMs: number; message?: string | undefined; code?: ErrorCode | undefined; at: string}
+  | {
+      type: 'step-ended';
+      id: string;
+      result: StepResult;
+      durationMs: number;
+      message?: string | undefined;
+      code?: ErrorCode | undefined;
+      at: string;
+    }
   | {type: 'mark'; mark: Mark; name: string; at: string; elapsedMs: number}
   | {type: 'run-ended'; drillId: string; verdict: string; at: string};
 

@@ -42,7 +42,10 @@ export interface GraphOptions {
  * @returns one outcome for each step, in the order in which they ended; it never rejects.
  * @throws PraError BUG when the dependencies name an unknown step or form a circle.
  */
-export async function runGraph(steps: readonly StepDefinition[], options: GraphOptions): Promise<StepOutcome[]> {
+export async function runGraph(
+  steps: readonly StepDefinition[],
+  options: GraphOptions,
+): Promise<StepOutcome[]> {
   refuseBrokenGraph(steps);
   const outcomes = new Map<string, StepOutcome>();
   const running = new Map<string, Promise<void>>();
@@ -51,7 +54,10 @@ export async function runGraph(steps: readonly StepDefinition[], options: GraphO
 
   const start = (step: StepDefinition) => {
     const reason = step.always ? undefined : reasonToSkip(step, outcomes, stoppedBy, options.signal);
-    const work = reason === undefined ? perform(step, step.always ? unaborted : options.signal, options) : Promise.resolve(skip(step, reason, options));
+    const work =
+      reason === undefined
+        ? perform(step, step.always ? unaborted : options.signal, options)
+        : Promise.resolve(skip(step, reason, options));
     running.set(
       step.id,
       work.then(outcome => {
@@ -80,17 +86,37 @@ function reasonToSkip(
 ): string | undefined {
   if (signal.aborted) return 'the run was aborted';
   const unmet = step.dependsOn.map(id => outcomes.get(id)).find(outcome => outcome?.result !== 'passed');
-  if (unmet) return unmet.result === 'skipped' ? (unmet.message ?? '') : `needs "${unmet.name}", which did not pass`;
+  if (unmet)
+    return unmet.result === 'skipped' ? (unmet.message ?? '') : `needs "${unmet.name}", which did not pass`;
   return stoppedBy === undefined ? undefined : `"${stoppedBy}" did not pass`;
 }
 
 function skip(step: StepDefinition, reason: string, {clock, listener}: GraphOptions): StepOutcome {
   const at = clock.now();
-  listener({type: 'step-ended', id: step.id, result: 'skipped', durationMs: 0, message: reason, at: at.toISOString()});
-  return {...identityOf(step), result: 'skipped', startedAt: at, endedAt: at, durationMs: 0, attempts: 0, message: reason};
+  listener({
+    type: 'step-ended',
+    id: step.id,
+    result: 'skipped',
+    durationMs: 0,
+    message: reason,
+    at: at.toISOString(),
+  });
+  return {
+    ...identityOf(step),
+    result: 'skipped',
+    startedAt: at,
+    endedAt: at,
+    durationMs: 0,
+    attempts: 0,
+    message: reason,
+  };
 }
 
-async function perform(step: StepDefinition, signal: AbortSignal, {clock, listener}: GraphOptions): Promise<StepOutcome> {
+async function perform(
+  step: StepDefinition,
+  signal: AbortSignal,
+  {clock, listener}: GraphOptions,
+): Promise<StepOutcome> {
   const startedAt = clock.now();
   const began = clock.monotonic();
   let attempts = 1;
@@ -114,15 +140,30 @@ async function perform(step: StepDefinition, signal: AbortSignal, {clock, listen
   }
   const durationMs = Math.round(clock.monotonic() - began);
   const endedAt = clock.now();
-  listener({type: 'step-ended', id: step.id, result, durationMs, message, code: error?.code, at: endedAt.toISOString()});
+  listener({
+    type: 'step-ended',
+    id: step.id,
+    result,
+    durationMs,
+    message,
+    code: error?.code,
+    at: endedAt.toISOString(),
+  });
   return {...identityOf(step), result, startedAt, endedAt, durationMs, attempts, message, error};
 }
 
-const identityOf = ({id, name, phase, group, dependsOn}: StepDefinition): StepIdentity => ({id, name, phase, group, dependsOn});
+const identityOf = ({id, name, phase, group, dependsOn}: StepDefinition): StepIdentity => ({
+  id,
+  name,
+  phase,
+  group,
+  dependsOn,
+});
 
 function asPraError(thrown: unknown): PraError {
   if (thrown instanceof PraError) return thrown;
-  if (thrown instanceof Error && thrown.name === 'AbortError') return new PraError('INTERRUPTED', 'stopped before the end', {cause: thrown});
+  if (thrown instanceof Error && thrown.name === 'AbortError')
+    return new PraError('INTERRUPTED', 'stopped before the end', {cause: thrown});
   return new PraError('BUG', messageOf(thrown), {cause: thrown});
 }
 

@@ -15,7 +15,12 @@ const owner = z.object({drillId: z.string(), pid: z.number(), pidStartedAt: z.st
 export function lockPlan(dir: string, plan: string, drillId: string): () => void {
   mkdirSync(dir, {recursive: true, mode: 0o700});
   const file = join(dir, `${plan.replaceAll(/[^a-z0-9-]/gi, '_')}-${sha256(plan).slice(0, 8)}.lock`);
-  const mine = JSON.stringify({drillId, pid: process.pid, pidStartedAt: pidStartedAt(process.pid) ?? 'unknown', since: new Date().toISOString()});
+  const mine = JSON.stringify({
+    drillId,
+    pid: process.pid,
+    pidStartedAt: pidStartedAt(process.pid) ?? 'unknown',
+    since: new Date().toISOString(),
+  });
   for (let attempt = 0; attempt < 3; attempt += 1) {
     try {
       writeFileSync(file, mine, {flag: 'wx', mode: 0o600});
@@ -27,13 +32,19 @@ export function lockPlan(dir: string, plan: string, drillId: string): () => void
     }
     const holder = readOwner(file);
     if (holder && isSameProcess(holder.pid, holder.pidStartedAt)) {
-      throw new PraError('DRILL_LOCKED', `drill ${holder.drillId} of plan ${plan} is running since ${holder.since}`, {
-        next: ['wait for it to end', `pra drill show ${holder.drillId}`],
-      });
+      throw new PraError(
+        'DRILL_LOCKED',
+        `drill ${holder.drillId} of plan ${plan} is running since ${holder.since}`,
+        {
+          next: ['wait for it to end', `pra drill show ${holder.drillId}`],
+        },
+      );
     }
     rmSync(file, {force: true});
   }
-  throw new PraError('DRILL_LOCKED', `the lock of plan ${plan} is being taken by another process`, {next: ['try again']});
+  throw new PraError('DRILL_LOCKED', `the lock of plan ${plan} is being taken by another process`, {
+    next: ['try again'],
+  });
 }
 
 function readOwner(file: string): z.infer<typeof owner> | undefined {

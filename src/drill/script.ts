@@ -36,7 +36,10 @@ const SCRIPT = new Set(['.mjs', '.js', '.ts', '.mts']);
  * @throws PraError STEP_FAILED with the last lines that the step wrote.
  */
 export async function runScript(options: ScriptOptions): Promise<void> {
-  const contextFile = join(options.workDir, `step-${options.context.group}-${options.context.step}.json`.replaceAll(/[^\w.-]/g, '_'));
+  const contextFile = join(
+    options.workDir,
+    `step-${options.context.group}-${options.context.step}.json`.replaceAll(/[^\w.-]/g, '_'),
+  );
   await writeFile(contextFile, JSON.stringify(options.context, undefined, 2), {mode: 0o600});
   const [file, args] = commandOf(options);
   try {
@@ -61,13 +64,17 @@ export async function runScript(options: ScriptOptions): Promise<void> {
     });
   } catch (error) {
     if (!(error instanceof PraError) || error.code === 'INTERRUPTED') throw error;
-    throw new PraError('STEP_FAILED', `step ${options.context.step} failed: ${error.message}`, {why: error.why, cause: error});
+    throw new PraError('STEP_FAILED', `step ${options.context.step} failed: ${error.message}`, {
+      why: error.why,
+      cause: error,
+    });
   }
 }
 
 function commandOf(options: ScriptOptions): [file: string, args: string[]] {
   const [first = '', ...rest] = typeof options.run === 'string' ? [options.run] : options.run;
-  if (!SCRIPT.has(extname(first))) return [first.startsWith('./') ? resolve(options.baseDir, first) : first, rest];
+  if (!SCRIPT.has(extname(first)))
+    return [first.startsWith('./') ? resolve(options.baseDir, first) : first, rest];
   const script = isAbsolute(first) ? first : resolve(options.baseDir, first);
   const zx = fileURLToPath(import.meta.resolve('zx/globals'));
   return [process.execPath, ['--import', zx, script, ...rest]];

@@ -2,7 +2,7 @@ import {z} from 'zod';
 import type {JsonObject} from '../std/json.ts';
 import {recordSchema} from './record.ts';
 
-const SCHEMA_ID = 'https://pra.dev/schema/drill.schema.json';
+const SCHEMA_ID = 'urn:pra:schema:v1:drill';
 
 /**
  * The published JSON Schema (draft 2020-12) of `drill.json`. Unknown properties are allowed, because later

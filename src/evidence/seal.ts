@@ -35,14 +35,18 @@ export function sealRecord(draft: DrillDraft): DrillRecord {
   return {...record, integrity: {...record.integrity, digest: digestRecord(record)}};
 }
 
+/** What clusters and modules answered is kept to the letter, whatever its keys are called. */
+const VERBATIM = new Set(['expected', 'observed', 'facts']);
+
 /** The same value with every number under a key that ends in `Ms` rounded; clocks give fractions. */
 function roundMs<T>(value: T): T;
 function roundMs(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(item => roundMs(item));
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, v]) =>
-      typeof v === 'number' && key.endsWith('Ms') ? [key, Math.round(v)] : [key, roundMs(v)],
-    ),
+    Object.entries(value).map(([key, v]) => {
+      if (VERBATIM.has(key)) return [key, v];
+      return [key, typeof v === 'number' && key.endsWith('Ms') ? Math.round(v) : roundMs(v)];
+    }),
   );
 }

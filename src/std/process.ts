@@ -12,12 +12,6 @@ export interface ProcessOptions {
   onLine?: (line: string) => void;
   /** Exit codes that are not errors; 0 always is one of them. */
   okCodes?: readonly number[];
-  /** Told the pid as soon as there is one, so that a journal can name it. */
-  onSpawn?: (pid: number) => void;
-  /** How long the program may take to end after SIGTERM before it is killed; 5 s by default. */
-  killAfterMs?: number;
-  /** A process group of its own: Ctrl-C at the terminal then reaches pra alone, which decides what to stop. */
-  ownGroup?: boolean;
 }
 
 export interface ProcessResult {
@@ -31,7 +25,11 @@ export interface ProcessResult {
  * @throws PraError PROCESS_FAILED with the last lines of stderr, TOOL_MISSING when there is no such program,
  * TIMEOUT after `timeoutMs`, INTERRUPTED when the signal aborts.
  */
-export async function runProcess(file: string, args: readonly string[], options: ProcessOptions = {}): Promise<ProcessResult> {
+export async function runProcess(
+  file: string,
+  args: readonly string[],
+  options: ProcessOptions = {},
+): Promise<ProcessResult> {
   const child = execa(file, args, {
     reject: false,
     all: options.onLine !== undefined,
@@ -40,10 +38,7 @@ export async function runProcess(file: string, args: readonly string[], options:
     ...(options.env === undefined ? {} : {env: options.env}),
     ...(options.timeoutMs === undefined ? {} : {timeout: options.timeoutMs}),
     ...(options.signal === undefined ? {} : {cancelSignal: options.signal}),
-    forceKillAfterDelay: options.killAfterMs ?? 5000,
-    detached: options.ownGroup ?? false,
   });
-  if (child.pid !== undefined) options.onSpawn?.(child.pid);
   if (options.onLine) await eachLine(child.iterable({from: 'all'}), options.onLine).catch(() => undefined);
   const result = await child;
   const exitCode = result.exitCode ?? -1;
@@ -52,14 +47,18 @@ export async function runProcess(file: string, args: readonly string[], options:
   }
   const name = file.slice(file.lastIndexOf('/') + 1);
   if (result.isCanceled) throw new PraError('INTERRUPTED', `${name} was stopped`, {cause: result});
-  if (result.timedOut) throw new PraError('TIMEOUT', `${name} ${args[0] ?? ''} did not end in time`, {cause: result});
-  if (result.code === 'ENOENT') throw new PraError('TOOL_MISSING', `${name} is not installed`, {cause: result});
+  if (result.timedOut)
+    throw new PraError('TIMEOUT', `${name} ${args[0] ?? ''} did not end in time`, {cause: result});
+  if (result.code === 'ENOENT')
+    throw new PraError('TOOL_MISSING', `${name} is not installed`, {cause: result});
   const tail = String(result.stderr || result.stdout || '')
     .trim()
     .split('\n')
     .slice(-8)
     .join('\n');
-  throw new PraError('PROCESS_FAILED', `${name} ${args[0] ?? ''} failed with exit code ${exitCode}`, {why: tail || result.shortMessage});
+  throw new PraError('PROCESS_FAILED', `${name} ${args[0] ?? ''} failed with exit code ${exitCode}`, {
+    why: tail || result.shortMessage,
+  });
 }
 
 async function eachLine(lines: AsyncIterable<unknown>, onLine: (line: string) => void): Promise<void> {

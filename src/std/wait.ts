@@ -35,10 +35,14 @@ export async function waitFor<T>(check: () => Promise<T | undefined>, options: W
     const found = await check();
     if (found !== undefined) return found;
     if (performance.now() >= end) {
-      throw new PraError('TIMEOUT', `gave up waiting for ${options.waitingFor} after ${formatDuration(options.timeoutMs)}`, {
-        why: options.lastSeen?.(),
-        next: options.next,
-      });
+      throw new PraError(
+        'TIMEOUT',
+        `gave up waiting for ${options.waitingFor} after ${formatDuration(options.timeoutMs)}`,
+        {
+          why: options.lastSeen?.(),
+          next: options.next,
+        },
+      );
     }
     await sleep(options.intervalMs ?? 250, options.signal);
   }

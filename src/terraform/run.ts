@@ -1,15 +1,15 @@
-import {createWriteStream} from 'node:fs';
 import {stat} from 'node:fs/promises';
 import {join} from 'node:path';
-import {messageOf, PraError} from '../errors.ts';
+import {PraError} from '../errors.ts';
 import {runProcess} from '../std/process.ts';
 import {parseTargetOutputs, type TargetOutputs} from './outputs.ts';
+import {runTerraform} from './process.ts';
 import {stateFile, type Workspace} from './workspace.ts';
 
 export interface TerraformOptions {
   signal?: AbortSignal | undefined;
   timeoutMs: number;
-  /** Each line that Terraform prints, also kept in the workspace's log. */
+  /** Each line that Terraform prints; all of them are also in the workspace's log. */
   onLine?: (line: string) => void;
   onSpawn?: (pid: number) => void;
 }
@@ -21,13 +21,20 @@ export interface TerraformOptions {
  */
 export async function applyTarget(workspace: Workspace, options: TerraformOptions): Promise<TargetOutputs> {
   await terraform(workspace, ['init', '-no-color', '-input=false'], options);
-  await terraform(workspace, ['apply', '-no-color', '-input=false', '-auto-approve', ...stateArgs(workspace)], options);
-  return readTargetOutputs(workspace, options);
-}
-
-/** The outputs of a target that is up. */
-export async function readTargetOutputs(workspace: Workspace, options: TerraformOptions): Promise<TargetOutputs> {
-  const {stdout} = await terraform(workspace, ['output', '-json', `-state=${stateFile(workspace)}`], {...options, onLine: undefined});
+  await terraform(
+    workspace,
+    ['apply', '-no-color', '-input=false', '-auto-approve', ...stateArgs(workspace)],
+    options,
+  );
+  const {stdout} = await runProcess(
+    workspace.binary,
+    [`-chdir=${workspace.moduleDir}`, 'output', '-json', `-state=${stateFile(workspace)}`],
+    {
+      env: workspace.env,
+      timeoutMs: 60_000,
+      signal: options.signal,
+    },
+  );
   return parseTargetOutputs(stdout, workspace.moduleDir);
 }
 
@@ -39,36 +46,37 @@ export async function destroyTarget(workspace: Workspace, options: TerraformOpti
   const started = await stat(stateFile(workspace)).catch(() => undefined);
   if (!started) return;
   await terraform(workspace, ['init', '-no-color', '-input=false'], options);
-  await terraform(workspace, ['destroy', '-no-color', '-input=false', '-auto-approve', ...stateArgs(workspace)], options);
+  await terraform(
+    workspace,
+    ['destroy', '-no-color', '-input=false', '-auto-approve', ...stateArgs(workspace)],
+    options,
+  );
 }
 
-const stateArgs = (workspace: Workspace) => [`-state=${stateFile(workspace)}`, ...workspace.varFiles.map(file => `-var-file=${file}`)];
+const stateArgs = (workspace: Workspace) => [
+  `-state=${stateFile(workspace)}`,
+  ...workspace.varFiles.map(file => `-var-file=${file}`),
+];
 
-async function terraform(workspace: Workspace, args: string[], options: Omit<TerraformOptions, 'onLine'> & {onLine?: ((line: string) => void) | undefined}) {
-  const log = createWriteStream(join(workspace.dir, 'terraform.log'), {flags: 'a', mode: 0o600});
-  log.on('error', () => undefined); // a full disk must not end a recovery for the sake of a log
-  const keep = (line: string) => {
-    log.write(`${line}\n`);
-    options.onLine?.(line);
-  };
+async function terraform(workspace: Workspace, args: string[], options: TerraformOptions): Promise<void> {
+  const logFile = join(workspace.dir, 'terraform.log');
   try {
-    return await runProcess(workspace.binary, [`-chdir=${workspace.moduleDir}`, ...args], {
+    await runTerraform({
+      binary: workspace.binary,
+      args: [`-chdir=${workspace.moduleDir}`, ...args],
       env: workspace.env,
+      logFile,
       timeoutMs: options.timeoutMs,
       signal: options.signal,
-      ownGroup: true,
-      killAfterMs: 120_000,
-      ...(options.onSpawn === undefined ? {} : {onSpawn: options.onSpawn}),
-      ...(args[0] === 'output' ? {} : {onLine: keep}),
+      onLine: options.onLine,
+      onSpawn: options.onSpawn,
     });
   } catch (error) {
     if (!(error instanceof PraError) || error.code !== 'PROCESS_FAILED') throw error;
     throw new PraError('TERRAFORM_FAILED', `terraform ${args[0]} failed`, {
-      why: error.why ?? messageOf(error),
-      next: [`see ${join(workspace.dir, 'terraform.log')}`],
+      why: error.why,
+      next: [`see ${logFile}`],
       cause: error,
     });
-  } finally {
-    log.end();
   }
 }

@@ -1,5 +1,5 @@
 import {styleText} from 'node:util';
-import {type Finding, PraError, type SourceLocation} from '../errors.ts';
+import type {Finding, PraError, SourceLocation} from '../errors.ts';
 
 /** How an error is shown: what happened, why, and what to do next, each on lines of its own; never a stack trace. */
 export function renderError(error: PraError, options: {color: boolean}): string {
@@ -41,7 +41,10 @@ export function errorDocument(error: PraError): Record<string, unknown> {
 }
 
 type Paint = (style: 'red' | 'bold' | 'dim', text: string) => string;
-const painter = (color: boolean): Paint => (style, text) => (color ? styleText(style, text, {validateStream: false}) : text);
+const painter =
+  (color: boolean): Paint =>
+  (style, text) =>
+    color ? styleText(style, text, {validateStream: false}) : text;
 
 function indent(text: string, first: string): string[] {
   const rest = ' '.repeat(first.length);

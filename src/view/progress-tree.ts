@@ -1,4 +1,4 @@
-import {type DefaultRenderer, Listr, type ListrTask, ProcessOutput, type SimpleRenderer} from 'listr2';
+import {type DefaultRenderer, Listr, ListrLogger, type ListrTask, ProcessOutput, type SimpleRenderer} from 'listr2';
 import type {DrillEvent, StepIdentity} from '../drill/event.ts';
 import {formatDuration} from '../std/duration.ts';
 import type {ProgressView} from './progress.ts';
@@ -23,7 +23,12 @@ export function listrProgress(): ProgressView {
   const listener = (event: DrillEvent) => {
     switch (event.type) {
       case 'run-started':
-        for (const step of event.steps) rows.set(step.id, {started: Promise.withResolvers(), ended: Promise.withResolvers(), show: undefined});
+        for (const step of event.steps)
+          rows.set(step.id, {
+            started: Promise.withResolvers(),
+            ended: Promise.withResolvers(),
+            show: undefined,
+          });
         drawing = draw(event.steps, rows);
         break;
       case 'step-started':
@@ -60,8 +65,13 @@ async function draw(steps: readonly StepIdentity[], rows: ReadonlyMap<string, Ro
     concurrent: true,
     exitOnError: false,
     registerSignalListeners: false,
-    rendererOptions: {collapseErrors: false, showErrorMessage: false},
-    processOutput: new ProcessOutput(process.stderr, process.stderr),
+    // A person watches stderr, wherever stdout goes.
+    fallbackRendererCondition: () => false,
+    rendererOptions: {
+      collapseErrors: false,
+      showErrorMessage: false,
+      logger: new ListrLogger({useIcons: true, toStderr: [], processOutput: new ProcessOutput(process.stderr, process.stderr)}),
+    },
   }).run();
 }
 

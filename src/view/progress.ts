@@ -23,7 +23,10 @@ const SIGN = {passed: '✔', failed: '✖', error: '✖', skipped: '↷'} as con
 const COLOR = {passed: 'green', failed: 'red', error: 'red', skipped: 'yellow'} as const;
 
 /** One line for each start, end and mark: what a CI log and a screen reader can follow. */
-export function plainProgress(color: boolean, write: (line: string) => void = line => process.stderr.write(`${line}\n`)): ProgressView {
+export function plainProgress(
+  color: boolean,
+  write: (line: string) => void = line => process.stderr.write(`${line}\n`),
+): ProgressView {
   const names = new Map<string, string>();
   const line = (at: string, text: string) => write(`${at.slice(11, 19)}Z ${text}`);
   const listener = (event: DrillEvent) => {
@@ -36,9 +39,14 @@ export function plainProgress(color: boolean, write: (line: string) => void = li
         line(event.at, `▶ ${names.get(event.id) ?? event.id}`);
         break;
       case 'step-ended': {
-        const sign = color ? styleText(COLOR[event.result], SIGN[event.result], {validateStream: false}) : SIGN[event.result];
+        const sign = color
+          ? styleText(COLOR[event.result], SIGN[event.result], {validateStream: false})
+          : SIGN[event.result];
         const took = event.result === 'skipped' ? 'skipped' : formatDuration(event.durationMs);
-        line(event.at, `${sign} ${names.get(event.id) ?? event.id} (${took})${event.message ? `: ${event.message}` : ''}`);
+        line(
+          event.at,
+          `${sign} ${names.get(event.id) ?? event.id} (${took})${event.message ? `: ${event.message}` : ''}`,
+        );
         break;
       }
       case 'mark':

@@ -8,7 +8,7 @@ import {systemClock} from '../../src/std/clock.ts';
 const step = (id: string, dependsOn: string[] = [], more: Partial<StepDefinition> = {}): StepDefinition => ({
   id,
   name: id,
-  phase: 'workloads',
+  phase: 'group',
   dependsOn,
   run: async () => undefined,
   ...more,
@@ -16,14 +16,17 @@ const step = (id: string, dependsOn: string[] = [], more: Partial<StepDefinition
 
 const run = (steps: StepDefinition[], signal: AbortSignal = new AbortController().signal) => {
   const events: DrillEvent[] = [];
-  return runGraph(steps, {signal, clock: systemClock, listener: event => events.push(event)}).then(outcomes => ({outcomes, events}));
+  return runGraph(steps, {signal, clock: systemClock, listener: event => events.push(event)}).then(
+    outcomes => ({outcomes, events}),
+  );
 };
 
 const fails = async (): Promise<undefined> => {
   throw new PraError('RESTORE_FAILED', 'broken');
 };
 
-const resultsOf = (outcomes: {id: string; result: string}[]) => Object.fromEntries(outcomes.map(o => [o.id, o.result]));
+const resultsOf = (outcomes: {id: string; result: string}[]) =>
+  Object.fromEntries(outcomes.map(o => [o.id, o.result]));
 
 describe('runGraph', () => {
   it('starts a step only after all that it depends on has passed, whatever the graph', async () => {
@@ -58,7 +61,13 @@ describe('runGraph', () => {
       step('probe', ['app']),
       step('cleanup', ['probe'], {always: true}),
     ]);
-    expect(resultsOf(outcomes)).toEqual({target: 'passed', db: 'failed', app: 'skipped', probe: 'skipped', cleanup: 'passed'});
+    expect(resultsOf(outcomes)).toEqual({
+      target: 'passed',
+      db: 'failed',
+      app: 'skipped',
+      probe: 'skipped',
+      cleanup: 'passed',
+    });
     expect(outcomes.find(o => o.id === 'probe')?.message).toBe('needs "db", which did not pass');
   });
 

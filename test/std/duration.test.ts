@@ -12,7 +12,9 @@ describe('durations', () => {
     ['0s', 0],
   ])('%s is %i ms', (text, ms) => expect(parseDuration(text)).toBe(ms));
 
-  it.each(['', '45', 'm', '45 m', '-5m', '5mm', '5x', '1h 30m'])('"%s" is no duration', text => expect(parseDuration(text)).toBeUndefined());
+  it.each(['', '45', 'm', '45 m', '-5m', '5mm', '5x', '1h 30m'])('"%s" is no duration', text =>
+    expect(parseDuration(text)).toBeUndefined(),
+  );
 
   it('what is written for people can be read back, to the precision shown', () => {
     fc.assert(

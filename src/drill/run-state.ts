@@ -1,0 +1,136 @@
+import type {Cluster} from '../cluster/client.ts';
+import {PraError} from '../errors.ts';
+import type {LoadedPlan} from '../plan/load.ts';
+import type {StoredObject} from '../repository/object-set.ts';
+import type {Repository} from '../repository/repository.ts';
+import type {SnapshotRoot} from '../repository/snapshot-root.ts';
+import type {RestorePlan} from '../restore/preview.ts';
+import {type ObjectOutcome, UidMap} from '../restore/run.ts';
+import type {Json} from '../std/json.ts';
+import type {TargetOutputs} from '../terraform/outputs.ts';
+import type {Workspace} from '../terraform/workspace.ts';
+import type {Restic} from '../volume/restic.ts';
+import type {RunLog} from './context.ts';
+import type {Journal} from './journal.ts';
+import type {ScriptContext} from './script.ts';
+
+/** How the recovery point of a run is chosen: `fresh` takes a new snapshot first. */
+export type SnapshotChoice = {policy: 'fresh'} | {policy: 'latest'} | {policy: 'id'; id: string};
+
+export interface DrillRunOptions {
+  drillId: string;
+  dir: string;
+  mode: 'drill' | 'recover';
+  loaded: LoadedPlan;
+  repository: Repository;
+  restic: Restic;
+  /** Connects to the source; asked only when it is needed, because after a disaster it may be gone. */
+  connectSource: () => Promise<Cluster>;
+  choice: SnapshotChoice;
+  journal: Journal;
+  log: RunLog;
+  userAgent: string;
+  toolVersion: string;
+  groupOrder: readonly string[];
+}
+
+/** What the steps of one run hand to each other. A getter that starts with `need` throws when a step ran out of order. */
+export class DrillRun {
+  readonly drillId: string;
+  readonly dir: string;
+  readonly mode: 'drill' | 'recover';
+  readonly loaded: LoadedPlan;
+  readonly repository: Repository;
+  readonly restic: Restic;
+  readonly connectSource: () => Promise<Cluster>;
+  readonly choice: SnapshotChoice;
+  readonly journal: Journal;
+  readonly log: RunLog;
+  readonly userAgent: string;
+  readonly toolVersion: string;
+  readonly groupOrder: readonly string[];
+
+  snapshot: SnapshotRoot | undefined;
+  /** What the canary probe must find: the nonce of the newest canary that anyone knows of. */
+  expectedCanary: SnapshotRoot['canary'];
+  objects: StoredObject[] = [];
+  workspace: Workspace | undefined;
+  outputs: TargetOutputs | undefined;
+  target: Cluster | undefined;
+  restorePlan: RestorePlan | undefined;
+  readonly uids = new UidMap();
+  readonly outcomes: ObjectOutcome[] = [];
+  /** Sentences that each make the recovery a failed one. */
+  readonly failures: string[] = [];
+  private readonly waitingGroups: Set<string>;
+
+  constructor(options: DrillRunOptions) {
+    this.drillId = options.drillId;
+    this.dir = options.dir;
+    this.mode = options.mode;
+    this.loaded = options.loaded;
+    this.repository = options.repository;
+    this.restic = options.restic;
+    this.connectSource = options.connectSource;
+    this.choice = options.choice;
+    this.journal = options.journal;
+    this.log = options.log;
+    this.userAgent = options.userAgent;
+    this.toolVersion = options.toolVersion;
+    this.groupOrder = options.groupOrder;
+    this.waitingGroups = new Set(options.groupOrder);
+  }
+
+  get plan(): LoadedPlan['plan'] {
+    return this.loaded.plan;
+  }
+
+  get hasVolumes(): boolean {
+    return (this.plan.spec.source.volumes ?? []).some(volume => volume.method !== 'none');
+  }
+
+  needSnapshot(): SnapshotRoot {
+    return this.snapshot ?? outOfOrder('snapshot');
+  }
+
+  needTarget(): {target: Cluster; outputs: TargetOutputs} {
+    return {target: this.target ?? outOfOrder('target'), outputs: this.outputs ?? outOfOrder('target')};
+  }
+
+  needRestorePlan(): RestorePlan {
+    return this.restorePlan ?? outOfOrder('restore plan');
+  }
+
+  /** The last group to get healthy sets T4. */
+  groupHealthy(group: string): void {
+    this.waitingGroups.delete(group);
+    if (this.waitingGroups.size === 0) this.log.mark('T4');
+  }
+
+  /** What the preview already found missing for these objects: the likely cause of their trouble. */
+  missingReferences(refs: readonly string[]): string | undefined {
+    const findings = this.restorePlan?.findings.filter(finding => finding.severity === 'error' && refs.some(ref => finding.message.includes(ref)));
+    return findings && findings.length > 0 ? findings.map(finding => finding.message).join('; ') : undefined;
+  }
+
+  /** The target's facts as plain JSON, for the record. */
+  jsonFacts(): Record<string, Json> {
+    return JSON.parse(JSON.stringify(this.outputs?.facts ?? {}));
+  }
+
+  scriptContext(group: string, step: string): ScriptContext {
+    return {
+      drillId: this.drillId,
+      plan: this.plan.metadata.name,
+      mode: this.mode,
+      group,
+      step,
+      snapshot: this.needSnapshot().id,
+      kubeconfig: this.needTarget().outputs.kubeconfigPath,
+    };
+  }
+}
+
+function outOfOrder(what: string): never {
+  throw new PraError('BUG', `a step asked for the ${what} before there was one`);
+}

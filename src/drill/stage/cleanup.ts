@@ -1,0 +1,47 @@
+import {stat} from 'node:fs/promises';
+import {messageOf, PraError} from '../../errors.ts';
+import {stateFile} from '../../terraform/workspace.ts';
+import {destroyTarget} from '../../terraform/run.ts';
+import {removeStrayLocalCluster} from '../clean-local.ts';
+import type {StepDefinition} from '../graph.ts';
+import type {DrillRun} from '../run-state.ts';
+
+const DESTROY_TIMEOUT_MS = 30 * 60_000;
+
+/** Destroys the target, whatever happened before; what cannot be removed is named with the command that removes it. */
+export function cleanupStep(run: DrillRun, dependsOn: string[]): StepDefinition {
+  return {
+    id: 'cleanup',
+    name: 'cleanup: terraform destroy',
+    phase: 'cleanup',
+    dependsOn,
+    always: true,
+    run: async step => {
+      const {workspace} = run;
+      if (!workspace) return 'there was nothing to remove';
+      const began = performance.now();
+      try {
+        await run.target?.close();
+        await destroyTarget(workspace, {signal: step.signal, timeoutMs: DESTROY_TIMEOUT_MS, onLine: step.progress});
+        await removeStrayLocalCluster(workspace, step.signal);
+        run.journal.append({act: 'destroyed'});
+        run.log.cleanup = {destroyed: true, durationMs: performance.now() - began, leftovers: []};
+        return 'nothing is left';
+      } catch (error) {
+        const next = `pra drill clean ${run.drillId}`;
+        const known = await stat(stateFile(workspace)).catch(() => undefined);
+        run.log.cleanup = {
+          destroyed: false,
+          durationMs: performance.now() - began,
+          leftovers: [{what: known ? `what ${stateFile(workspace)} names` : `the target of drill ${run.drillId}`, next}],
+          message: messageOf(error),
+        };
+        throw new PraError('CLEANUP_FAILED', 'the target could not be removed', {
+          why: error instanceof PraError ? (error.why ?? error.message) : messageOf(error),
+          next: [next],
+          cause: error,
+        });
+      }
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import {PraError} from '../../errors.ts';
+import {startGroup} from '../../restore/start.ts';
+import type {StepDefinition} from '../graph.ts';
+import {restoreGroupData} from '../restore-data.ts';
+import type {DrillRun} from '../run-state.ts';
+import {runScript} from '../script.ts';
+import {tell} from './restore.ts';
+
+const START_TIMEOUT_MS = 10 * 60_000;
+
+type PlanGroup = DrillRun['plan']['spec']['groups'][number];
+
+/** The steps of all groups: start and wait for healthy, bring back the data, then the plan's own steps, one after another. */
+export function groupSteps(run: DrillRun): StepDefinition[] {
+  const lastStepOf = new Map<string, string>();
+  const steps: StepDefinition[] = [];
+  for (const name of run.groupOrder) {
+    const group = run.plan.spec.groups.find(candidate => candidate.name === name);
+    if (!group) continue;
+    const dependsOn = ['objects', ...(group.dependsOn ?? []).flatMap(needed => lastStepOf.get(needed) ?? [])];
+    const chain = chainOf(run, group, dependsOn);
+    steps.push(...chain);
+    lastStepOf.set(name, chain.at(-1)?.id ?? 'objects');
+  }
+  return steps;
+}
+
+function chainOf(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDefinition[] {
+  const onFailure = group.onFailure === 'continue' ? 'continue' : 'stop';
+  const chain: StepDefinition[] = [{...startStep(run, group, dependsOn), onFailure}];
+  const after = () => [chain.at(-1)?.id ?? ''];
+  if (run.hasVolumes) chain.push({...dataStep(run, group, after()), onFailure});
+  for (const script of group.steps ?? []) {
+    if (script.run !== undefined && (script.modes ?? [run.mode]).includes(run.mode)) {
+      chain.push({...scriptStep(run, group, script, after()), onFailure});
+    }
+  }
+  return chain;
+}
+
+function startStep(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDefinition {
+  return {
+    id: `group/${group.name}/start`,
+    name: `group ${group.name}: start and wait for healthy`,
+    phase: 'group',
+    group: group.name,
+    dependsOn,
+    run: async step => {
+      const {target} = run.needTarget();
+      const started = await startGroup({
+        cluster: target,
+        plan: run.needRestorePlan(),
+        group: group.name,
+        timeoutMs: group.rto ?? START_TIMEOUT_MS,
+        signal: step.signal,
+        onEvent: event => tell(step, event),
+      });
+      run.outcomes.push(...started.outcomes);
+      const sick = started.workloads.filter(workload => workload.state !== 'healthy' && workload.state !== 'suspended');
+      if (!started.healthy) {
+        throw new PraError('WORKLOAD_UNHEALTHY', sick.map(workload => `${workload.ref} is ${workload.state}: ${workload.reason}`).join('; '), {
+          why: run.missingReferences(sick.map(workload => workload.ref)),
+          next: [`pra drill show ${run.drillId}`],
+        });
+      }
+      run.groupHealthy(group.name);
+      return `${started.workloads.length} workloads healthy`;
+    },
+  };
+}
+
+function dataStep(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDefinition {
+  return {
+    id: `group/${group.name}/data`,
+    name: `group ${group.name}: restore data`,
+    phase: 'group',
+    group: group.name,
+    dependsOn,
+    run: async step => restoreGroupData(run, group.name, step),
+  };
+}
+
+function scriptStep(
+  run: DrillRun,
+  group: PlanGroup,
+  script: NonNullable<PlanGroup['steps']>[number],
+  dependsOn: string[],
+): StepDefinition {
+  return {
+    id: `group/${group.name}/step/${script.name}`,
+    name: `group ${group.name}: step ${script.name}`,
+    phase: 'group',
+    group: group.name,
+    dependsOn,
+    run: async step => {
+      const attempts = 1 + (script.retries ?? 0);
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          await runScript({
+            run: script.run ?? [],
+            baseDir: run.planDir,
+            workDir: run.dir,
+            context: run.scriptContext(group.name, script.name),
+            timeoutMs: script.timeout ?? START_TIMEOUT_MS,
+            signal: step.signal,
+            onLine: step.progress,
+          });
+          return undefined;
+        } catch (error) {
+          if (attempt >= attempts || step.signal.aborted) throw error;
+          step.attempt();
+        }
+      }
+    },
+  };
+}

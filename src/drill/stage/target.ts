@@ -1,0 +1,100 @@
+import {join} from 'node:path';
+import {connectCluster} from '../../cluster/client.ts';
+import {readIdentity} from '../../cluster/identity.ts';
+import {listNamespaces} from '../../cluster/namespaces.ts';
+import {pidStartedAt} from '../../std/pid.ts';
+import {applyTarget} from '../../terraform/run.ts';
+import {prepareWorkspace} from '../../terraform/workspace.ts';
+import {resolveTerraform} from '../../tool/terraform.ts';
+import type {StepDefinition} from '../graph.ts';
+import {refuseWrongTarget} from '../guard/wrong-target.ts';
+import type {DrillRun} from '../run-state.ts';
+
+const APPLY_TIMEOUT_MS = 45 * 60_000;
+
+/** Brings up the target by Terraform. What is about to be made is in the journal before it is made. */
+export function applyStep(run: DrillRun, dependsOn: string[]): StepDefinition {
+  return {
+    id: 'target',
+    name: 'target: terraform apply',
+    phase: 'target',
+    dependsOn,
+    run: async step => {
+      const {terraform} = run.plan.spec.target;
+      const tool = await resolveTerraform({signal: step.signal, onProgress: step.progress});
+      run.log.tools.push({name: tool.name, version: tool.version});
+      const workspace = await prepareWorkspace({
+        binary: tool.path,
+        moduleDir: terraform.dir,
+        dir: join(run.dir, 'terraform'),
+        vars: terraform.vars,
+        varFile: terraform.varFile,
+        offered: {name: `pra-${run.drillId}`, pra_drill_id: run.drillId, node_binary: process.execPath},
+      });
+      run.journal.append({act: 'target', ...workspace});
+      run.workspace = workspace;
+      run.log.target = {
+        provider: 'unknown',
+        module: terraform.dir,
+        facts: {},
+        segregation: {isolated: false, proof: []},
+      };
+      const outputs = await applyTarget(workspace, {
+        signal: step.signal,
+        timeoutMs: APPLY_TIMEOUT_MS,
+        onLine: step.progress,
+        onSpawn: pid => run.journal.append({act: 'terraform', pid, pidStartedAt: pidStartedAt(pid) ?? 'gone'}),
+      });
+      run.outputs = outputs;
+      run.target = await connectCluster({kubeconfig: outputs.kubeconfigPath, userAgent: run.userAgent});
+      return `${outputs.facts.provider} at ${outputs.endpoint}`;
+    },
+  };
+}
+
+/** Guards that look at the target before anything is written to it. */
+export function guardStep(run: DrillRun): StepDefinition {
+  return {
+    id: 'guard',
+    name: 'target: guards',
+    phase: 'target',
+    dependsOn: ['target', 'snapshot'],
+    run: async step => {
+      const {target, outputs} = run.needTarget();
+      const snapshot = run.needSnapshot();
+      const [identity, namespaces] = await Promise.all([
+        readIdentity(target, {signal: step.signal}),
+        listNamespaces(target, {signal: step.signal}),
+      ]);
+      run.log.guard(
+        refuseWrongTarget({
+          target: identity,
+          source: {uid: snapshot.source.uid, server: snapshot.source.server},
+          protectedUid: run.plan.spec.source.clusterUID,
+          namespaces,
+          wanted: snapshot.namespaces,
+        }),
+      );
+      run.log.guard({
+        number: 2,
+        name: 'deny egress by infrastructure',
+        state: outputs.facts.isolated ? 'applied' : 'failed',
+        detail: outputs.facts.isolated ? 'the Terraform module states that the target has no way out' : 'the Terraform module states that the target is not isolated',
+      });
+      run.log.target = {
+        provider: outputs.facts.provider,
+        module: run.plan.spec.target.terraform.dir,
+        clusterUid: identity.uid,
+        version: identity.version,
+        endpoint: outputs.endpoint,
+        facts: run.jsonFacts(),
+        segregation: {
+          isolated: false,
+          proof: [outputs.facts.isolated ? 'the module states isolation; it was not probed from inside the target' : 'the module states no isolation'],
+        },
+      };
+      run.log.mark('T1');
+      return `Kubernetes ${identity.version}, not the source, empty`;
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import type {Json} from '../std/json.ts';
+import type {RestoreMode} from './rules/rule.ts';
+
+/** One operation of RFC 6902. */
+export interface JsonPatchOperation {
+  op: 'add' | 'remove' | 'replace' | 'move' | 'copy' | 'test';
+  path: string;
+  from?: string | undefined;
+  value?: Json | undefined;
+}
+
+/** Which objects a transform is for; everything that is given must hold, names may be globs. */
+export interface ObjectMatch {
+  group?: string | undefined;
+  kind?: string | undefined;
+  namespace?: string | undefined;
+  name?: string | undefined;
+  selector?: string | undefined;
+}
+
+export interface Transform {
+  match: ObjectMatch;
+  patch: readonly JsonPatchOperation[];
+  /** Modes in which it works; every mode when it is not given. */
+  modes?: readonly RestoreMode[] | undefined;
+}
+
+/** A group of workloads that starts as one and is waited for. */
+export interface GroupPolicy {
+  name: string;
+  dependsOn: readonly string[];
+  select: {namespaces?: readonly string[] | undefined; selector?: string | undefined};
+  /** Most workloads that start at once; no limit when it is not given. */
+  maxParallel?: number | undefined;
+}
+
+/** A guard that the plan switches off, for one object or all, with a reason. */
+export interface GuardWaiver {
+  guard: number;
+  /** An object as `objectRef` writes it, or a glob on it; all objects when it is not given. */
+  object?: string | undefined;
+  name: string;
+  reason: string;
+}
+
+/** What a plan says about a restore. Without groups everything starts as it was, at once. */
+export interface RestorePolicy {
+  groups: readonly GroupPolicy[];
+  transforms: readonly Transform[];
+  /** Source storage class to target storage class. */
+  storageClasses: Readonly<Record<string, string>>;
+  waivers: readonly GuardWaiver[];
+}
+
+export const EMPTY_POLICY: RestorePolicy = {groups: [], transforms: [], storageClasses: {}, waivers: []};

@@ -1,0 +1,97 @@
+import type {KubeObject, ResourceType} from '../../cluster/object.ts';
+import type {RestorePolicy} from '../policy.ts';
+
+/** A rehearsal in a cluster that is thrown away, or the real recovery: the same engine, other rules. */
+export type RestoreMode = 'drill' | 'recover';
+
+export interface TargetStorageClass {
+  name: string;
+  isDefault: boolean;
+}
+
+/** What a restore must know of the cluster that it writes into. */
+export interface RestoreTarget {
+  resourceTypes: readonly ResourceType[];
+  storageClasses: readonly TargetStorageClass[];
+  /** gitVersion, such as `v1.34.4`. */
+  version: string;
+}
+
+/** What a rule may look at besides the object itself. */
+export interface RuleContext {
+  mode: RestoreMode;
+  /** Workloads are created at rest and started group by group. */
+  inert: boolean;
+  target: RestoreTarget;
+  policy: RestorePolicy;
+  /** Another object of the same snapshot. */
+  find(groupKind: string, namespace: string | undefined, name: string): KubeObject | undefined;
+}
+
+/** Why an object is left out or altered; with a severity it is also a finding of the preview. */
+export interface RuleRemark {
+  reason: string;
+  /** What was altered, in kubectl's dotted form: `spec.clusterIP`. */
+  path?: string;
+  severity?: 'error' | 'warning' | 'info';
+}
+
+export type RuleVerdict =
+  | {action: 'keep'; notes: RuleRemark[]}
+  | {action: 'skip'; notes: RuleRemark[]}
+  | {action: 'change'; object: KubeObject; notes: RuleRemark[]};
+
+/**
+ * How one kind, or one concern, comes back. `apply` is pure and gives undefined when it has nothing to say.
+ * `kinds` are written as kubectl does: `Service`, `Deployment.apps`; `all` is every kind.
+ */
+export interface Rule {
+  name: string;
+  kinds: readonly string[] | 'all';
+  /** Number of the guard that the rule carries out (docs/reference/guards.md); such a rule works in drills only. */
+  guard?: number;
+  apply(object: KubeObject, context: RuleContext): RuleVerdict | undefined;
+}
+
+/** Leaves the object out. */
+export const skip = (reason: string, severity?: RuleRemark['severity']): RuleVerdict => ({
+  action: 'skip',
+  notes: [severity ? {reason, severity} : {reason}],
+});
+
+/** Restores it as it is, with something to know. */
+export const keep = (reason: string, severity?: RuleRemark['severity']): RuleVerdict => ({
+  action: 'keep',
+  notes: [severity ? {reason, severity} : {reason}],
+});
+
+/** Collects alterations of one object and gives the verdict for them all. */
+export class Change {
+  readonly #original: KubeObject;
+  readonly #notes: RuleRemark[] = [];
+  object: KubeObject;
+
+  constructor(object: KubeObject) {
+    this.#original = object;
+    this.object = object;
+  }
+
+  /** Takes over an altered object; nothing happens when it is the same one. */
+  to(object: KubeObject, note: RuleRemark): this {
+    if (object === this.object) return this;
+    this.object = object;
+    this.#notes.push(note);
+    return this;
+  }
+
+  /** Adds something to know that alters nothing. */
+  remark(note: RuleRemark): this {
+    this.#notes.push(note);
+    return this;
+  }
+
+  verdict(): RuleVerdict | undefined {
+    if (this.object !== this.#original) return {action: 'change', object: this.object, notes: this.#notes};
+    return this.#notes.length > 0 ? {action: 'keep', notes: this.#notes} : undefined;
+  }
+}

@@ -1,0 +1,68 @@
+import type {KubeObject, ResourceType} from '../cluster/object.ts';
+import {stringsAt} from '../std/json-at.ts';
+import {EXCLUDED_KINDS, groupKind} from './exclude.ts';
+import {matchGlobs} from './glob.ts';
+import {parseSelector} from './selector.ts';
+
+/** What a snapshot covers. */
+export interface SnapshotSelect {
+  /** Names or globs. Namespaces of the system (`kube-…`) are taken only when they are named, not by a glob. */
+  namespaces: readonly string[];
+  excludeNamespaces?: readonly string[] | undefined;
+  /** `referenced`: what the captured objects need; `all`; `none`. */
+  clusterScoped: 'referenced' | 'all' | 'none';
+  /** Only these kinds, written `Deployment`, `deployments`, `deployments.apps` or `deploy`; all when empty. */
+  kinds?: readonly string[] | undefined;
+  excludeKinds?: readonly string[] | undefined;
+  /** Only objects with these labels. */
+  selector?: string | undefined;
+  /** No object with these labels. */
+  excludeSelector?: string | undefined;
+}
+
+export interface Selection {
+  select: SnapshotSelect;
+  /** Whether objects of this kind are listed at all. */
+  type(type: ResourceType): boolean;
+  namespace(name: string): boolean;
+  /** Whether the labels fit. */
+  labels(object: KubeObject): boolean;
+}
+
+/**
+ * Turns a selection into predicates.
+ * @throws PraError USAGE when a label selector cannot be read.
+ */
+export function compileSelect(select: SnapshotSelect): Selection {
+  const included = matchGlobs(select.namespaces);
+  const excluded = matchGlobs(select.excludeNamespaces ?? []);
+  const literal = new Set(select.namespaces);
+  const wanted = parseSelector(select.selector ?? '');
+  const unwanted = select.excludeSelector ? parseSelector(select.excludeSelector) : () => false;
+  const onlyKinds = select.kinds ?? [];
+  return {
+    select,
+    type: type =>
+      isCapturable(type) &&
+      (onlyKinds.length === 0 || isAmong(type, onlyKinds)) &&
+      !isAmong(type, select.excludeKinds ?? []),
+    namespace: name => included(name) && !excluded(name) && (!name.startsWith('kube-') || literal.has(name)),
+    labels: object => {
+      const labels = stringsAt(object, 'metadata', 'labels');
+      return wanted(labels) && !unwanted(labels);
+    },
+  };
+}
+
+/** A kind that can be listed now and created later, and that nothing else makes again. */
+function isCapturable(type: ResourceType): boolean {
+  return type.verbs.includes('list') && type.verbs.includes('create') && EXCLUDED_KINDS[groupKind(type)] === undefined;
+}
+
+/** Compares a kind with names as people write them, in any case. */
+export function isAmong(type: ResourceType, names: readonly string[]): boolean {
+  if (names.length === 0) return false;
+  const own = [type.kind, type.plural, ...type.shortNames].flatMap(name => [name, `${name}.${type.group}`]);
+  const spellings = new Set(own.map(name => name.toLowerCase()));
+  return names.some(name => spellings.has(name.toLowerCase()));
+}
