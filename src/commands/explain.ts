@@ -8,7 +8,9 @@ const isCode = (text: string): text is ErrorCode => Object.hasOwn(CATALOGUE, tex
 export default class Explain extends BaseCommand<typeof Explain> {
   static override summary = 'explain an error code';
   static override examples = ['<%= config.bin %> explain PLAN_CYCLE'];
-  static override args = {code: Args.string({description: 'the code in brackets behind an error', required: true})};
+  static override args = {
+    code: Args.string({description: 'the code in brackets behind an error', required: true}),
+  };
   static override flags = {};
 
   async run(): Promise<void> {
@@ -18,6 +20,9 @@ export default class Explain extends BaseCommand<typeof Explain> {
       throw new PraError('USAGE', `there is no error code ${code}`, {next: [`pra explain ${nearest}`]});
     }
     const {exit, explanation} = CATALOGUE[code];
-    this.print({apiVersion: 'pra/v1', kind: 'ErrorCode', code, exitCode: exit, explanation}, () => `${code} (exit code ${exit})\n\n${explanation}`);
+    this.print(
+      {apiVersion: 'pra/v1', kind: 'ErrorCode', code, exitCode: exit, explanation},
+      () => `${code} (exit code ${exit})\n\n${explanation}`,
+    );
   }
 }

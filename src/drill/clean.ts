@@ -30,7 +30,9 @@ export async function cleanDrill(drillId: string, options: CleanOptions): Promis
   const entries = readJournal(dir);
   const run = entries.find(entry => entry.act === 'run');
   if (run && isSameProcess(run.pid, run.pidStartedAt)) {
-    throw new PraError('DRILL_LOCKED', `drill ${drillId} is running`, {next: [`stop it first: kill -INT ${run.pid}`]});
+    throw new PraError('DRILL_LOCKED', `drill ${drillId} is running`, {
+      next: [`stop it first: kill -INT ${run.pid}`],
+    });
   }
   if (!mayHaveTarget(entries)) return;
   for (const entry of entries) {

@@ -1,4 +1,4 @@
-import {readFile, readdir} from 'node:fs/promises';
+import {readdir, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {messageOf} from '../errors.ts';
 import type {DrillRecord} from '../evidence/record.ts';
@@ -20,7 +20,11 @@ export interface ConcludeOptions {
 }
 
 /** Judges a run that has ended, makes its record and writes the bundle: the same for passed, failed and aborted runs. */
-export async function conclude(run: DrillRun, outcomes: readonly StepOutcome[], options: ConcludeOptions): Promise<FinishedRun> {
+export async function conclude(
+  run: DrillRun,
+  outcomes: readonly StepOutcome[],
+  options: ConcludeOptions,
+): Promise<FinishedRun> {
   const {plan, hash, file} = run.loaded;
   if (run.restorePlan) run.log.completeness = summarizeRestore(run.restorePlan, run.outcomes);
   const judgement = judge(run, outcomes, options.aborted);
@@ -36,7 +40,10 @@ export async function conclude(run: DrillRun, outcomes: readonly StepOutcome[], 
     startedAt: options.startedAt,
     endedAt: options.clock.now(),
     scenario: plan.spec.scenario,
-    scope: {namespaces: run.snapshot?.namespaces ?? plan.spec.source.include.namespaces, exclusions: exclusionsOf(run)},
+    scope: {
+      namespaces: run.snapshot?.namespaces ?? plan.spec.source.include.namespaces,
+      exclusions: exclusionsOf(run),
+    },
     outcomes,
     log: run.log,
     judgement,
@@ -46,7 +53,12 @@ export async function conclude(run: DrillRun, outcomes: readonly StepOutcome[], 
   const dir = evidenceDir(run.drillId);
   await writeEvidence(dir, record);
   const notKept = await keepInRepository(run, dir);
-  return {record, exitCode: judgement.verdict.exitCode, evidenceDir: dir, warnings: notKept === undefined ? [] : [notKept]};
+  return {
+    record,
+    exitCode: judgement.verdict.exitCode,
+    evidenceDir: dir,
+    warnings: notKept === undefined ? [] : [notKept],
+  };
 }
 
 function judge(run: DrillRun, outcomes: readonly StepOutcome[], aborted: boolean): Judgement {
@@ -75,10 +87,15 @@ function exclusionsOf(run: DrillRun): DrillRecord['scope']['exclusions'] {
   const {exclude, volumes} = run.plan.spec.source;
   return [
     ...(exclude?.kinds ?? []).map(kind => ({what: `kind ${kind}`, reason: 'spec.source.exclude.kinds'})),
-    ...(exclude?.selector ? [{what: `objects with ${exclude.selector}`, reason: 'spec.source.exclude.selector'}] : []),
+    ...(exclude?.selector
+      ? [{what: `objects with ${exclude.selector}`, reason: 'spec.source.exclude.selector'}]
+      : []),
     ...(volumes ?? [])
       .filter(volume => volume.method === 'none')
-      .map(volume => ({what: `the data of volumes of ${JSON.stringify(volume.select)}`, reason: 'method: none in spec.source.volumes'})),
+      .map(volume => ({
+        what: `the data of volumes of ${JSON.stringify(volume.select)}`,
+        reason: 'method: none in spec.source.volumes',
+      })),
   ];
 }
 

@@ -1,5 +1,12 @@
 import {randomBytes} from 'node:crypto';
-import type {DrillFinding, DrillGuard, DrillMark, DrillProbe, DrillRecord, DrillVolume} from '../evidence/record.ts';
+import type {
+  DrillFinding,
+  DrillGuard,
+  DrillMark,
+  DrillProbe,
+  DrillRecord,
+  DrillVolume,
+} from '../evidence/record.ts';
 import type {Clock} from '../std/clock.ts';
 import {type DrillListener, MARKS, type Mark} from './event.ts';
 import type {Journal} from './journal.ts';
@@ -33,7 +40,8 @@ export class RunLog {
   mark(mark: Mark): void {
     if (this.marks.some(known => known.mark === mark)) return;
     if (mark === 'T0') this.declaredAt = this.clock.monotonic();
-    const elapsedMs = this.declaredAt === undefined ? 0 : Math.round(this.clock.monotonic() - this.declaredAt);
+    const elapsedMs =
+      this.declaredAt === undefined ? 0 : Math.round(this.clock.monotonic() - this.declaredAt);
     const at = this.clock.now().toISOString();
     const name = MARKS[mark];
     this.journal.append({act: 'mark', mark});

@@ -81,7 +81,10 @@ export async function readRecord(drillId: string): Promise<DrillRecord> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    throw new PraError('DRILL_NOT_FOUND', `drill ${drillId} has no record`, {cause: error, next: ['pra drill list']});
+    throw new PraError('DRILL_NOT_FOUND', `drill ${drillId} has no record`, {
+      cause: error,
+      next: ['pra drill list'],
+    });
   }
   return parseRecord(text, file);
 }
@@ -97,8 +100,12 @@ export async function findDrill(reference: string): Promise<DrillSummary> {
   if (exact) return exact;
   const fitting = drills.filter(drill => drill.id.startsWith(reference));
   if (fitting.length === 1 && fitting[0]) return fitting[0];
-  throw new PraError('DRILL_NOT_FOUND', fitting.length === 0 ? `there is no drill ${reference}` : `${reference} fits ${fitting.length} drills`, {
-    why: fitting.length > 1 ? fitting.map(drill => drill.id).join(', ') : undefined,
-    next: ['pra drill list'],
-  });
+  throw new PraError(
+    'DRILL_NOT_FOUND',
+    fitting.length === 0 ? `there is no drill ${reference}` : `${reference} fits ${fitting.length} drills`,
+    {
+      why: fitting.length > 1 ? fitting.map(drill => drill.id).join(', ') : undefined,
+      next: ['pra drill list'],
+    },
+  );
 }

@@ -90,7 +90,10 @@ function deltaOf(judgement: Judgement, previous: DrillRecord | undefined): Drill
   if (!previous) return undefined;
   const before = previous.objectives.rto.actualMs;
   const now = judgement.rto.actualMs;
-  return {previous: previous.identity.id, rtoMs: before === undefined || now === undefined ? undefined : now - before};
+  return {
+    previous: previous.identity.id,
+    rtoMs: before === undefined || now === undefined ? undefined : now - before,
+  };
 }
 
 /** Each step that threw becomes a finding with its cause and next step, unless a more precise finding tells it already. */

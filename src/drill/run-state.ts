@@ -109,7 +109,9 @@ export class DrillRun {
 
   /** What the preview already found missing for these objects: the likely cause of their trouble. */
   missingReferences(refs: readonly string[]): string | undefined {
-    const findings = this.restorePlan?.findings.filter(finding => finding.severity === 'error' && refs.some(ref => finding.message.includes(ref)));
+    const findings = this.restorePlan?.findings.filter(
+      finding => finding.severity === 'error' && refs.some(ref => finding.message.includes(ref)),
+    );
     return findings && findings.length > 0 ? findings.map(finding => finding.message).join('; ') : undefined;
   }
 

@@ -8,14 +8,14 @@ import {type Clock, systemClock} from '../std/clock.ts';
 import {stateDir} from '../std/paths.ts';
 import {pidStartedAt} from '../std/pid.ts';
 import type {Restic} from '../volume/restic.ts';
+import {conclude} from './conclude.ts';
 import {newDrillId, RunLog} from './context.ts';
 import type {DrillEvent, DrillListener} from './event.ts';
-import {conclude} from './conclude.ts';
 import {runGraph, type StepDefinition} from './graph.ts';
-import type {FinishedRun} from './record.ts';
 import {runDir} from './history.ts';
 import {type Journal, openJournal} from './journal.ts';
 import {lockPlan} from './lock.ts';
+import type {FinishedRun} from './record.ts';
 import {DrillRun, type SnapshotChoice} from './run-state.ts';
 import {cleanupStep} from './stage/cleanup.ts';
 import {collectStep} from './stage/collect.ts';
@@ -77,8 +77,21 @@ export async function runDrill(options: RunDrillOptions): Promise<FinishedRun> {
       groupOrder,
     });
     const steps = defineSteps(run);
-    const identities = steps.map(({id, name, phase, group, dependsOn}) => ({id, name, phase, group, dependsOn}));
-    listener({type: 'run-started', drillId, plan: plan.metadata.name, runDir: dir, steps: identities, at: startedAt.toISOString()});
+    const identities = steps.map(({id, name, phase, group, dependsOn}) => ({
+      id,
+      name,
+      phase,
+      group,
+      dependsOn,
+    }));
+    listener({
+      type: 'run-started',
+      drillId,
+      plan: plan.metadata.name,
+      runDir: dir,
+      steps: identities,
+      at: startedAt.toISOString(),
+    });
     const outcomes = await runGraph(steps, {signal: options.signal, clock, listener});
     const finished = await conclude(run, outcomes, {
       trigger: options.trigger,
@@ -88,7 +101,12 @@ export async function runDrill(options: RunDrillOptions): Promise<FinishedRun> {
       clock,
     });
     journal.append({act: 'end', verdict: finished.record.verdict.result});
-    listener({type: 'run-ended', drillId, verdict: finished.record.verdict.result, at: clock.now().toISOString()});
+    listener({
+      type: 'run-ended',
+      drillId,
+      verdict: finished.record.verdict.result,
+      at: clock.now().toISOString(),
+    });
     return finished;
   } finally {
     journal.close();
@@ -121,8 +139,10 @@ function journaling(journal: Journal, listener: DrillListener): DrillListener {
   const names = new Map<string, string>();
   return (event: DrillEvent) => {
     if (event.type === 'run-started') for (const step of event.steps) names.set(step.id, step.name);
-    if (event.type === 'step-started') journal.append({act: 'step', id: event.id, name: names.get(event.id) ?? event.id});
-    if (event.type === 'step-ended') journal.append({act: 'step-end', id: event.id, result: event.result, message: event.message});
+    if (event.type === 'step-started')
+      journal.append({act: 'step', id: event.id, name: names.get(event.id) ?? event.id});
+    if (event.type === 'step-ended')
+      journal.append({act: 'step-end', id: event.id, result: event.result, message: event.message});
     listener(event);
   };
 }

@@ -32,8 +32,13 @@ export function judgeRun(input: VerdictInput): Judgement {
   const rpo = judgeObjective(input.rpo.targetMs, input.rpo.actualMs);
   const missed = rto.met === false || rpo.met === false;
   const {result, why} = resultOf(input);
-  const exitCode: ExitCode = input.leftovers && result === 'passed' ? EXIT.failed : exitCodeOf(result, missed);
-  return {verdict: {result, objectiveMissed: missed, exitCode, summary: summaryOf(result, why, rto, rpo)}, rto, rpo};
+  const exitCode: ExitCode =
+    input.leftovers && result === 'passed' ? EXIT.failed : exitCodeOf(result, missed);
+  return {
+    verdict: {result, objectiveMissed: missed, exitCode, summary: summaryOf(result, why, rto, rpo)},
+    rto,
+    rpo,
+  };
 }
 
 function resultOf(input: VerdictInput): {result: DrillResult; why: string} {
@@ -42,7 +47,8 @@ function resultOf(input: VerdictInput): {result: DrillResult; why: string} {
   const failedProbe = input.probes.find(probe => probe.required && probe.verdict === 'failed');
   const failedStep = recovery.find(step => step.result === 'failed' && step.phase !== 'probe');
   if (failedStep) return {result: 'failed', why: `${failedStep.name}: ${firstLine(failedStep.message)}`};
-  if (failedProbe) return {result: 'failed', why: `probe ${failedProbe.name}: ${firstLine(failedProbe.message)}`};
+  if (failedProbe)
+    return {result: 'failed', why: `probe ${failedProbe.name}: ${firstLine(failedProbe.message)}`};
   if (input.failures[0] !== undefined) return {result: 'failed', why: input.failures[0]};
   const broken = recovery.find(step => step.result === 'error' && step.phase !== 'probe');
   if (broken) return {result: 'error', why: `${broken.name}: ${firstLine(broken.message)}`};
@@ -50,7 +56,10 @@ function resultOf(input: VerdictInput): {result: DrillResult; why: string} {
   const open = input.requiredProbes.find(name => !passed.has(name));
   if (open !== undefined) {
     const probe = input.probes.find(known => known.name === open);
-    return {result: 'inconclusive', why: `probe ${open}: ${probe ? firstLine(probe.message) : 'it was not run'}`};
+    return {
+      result: 'inconclusive',
+      why: `probe ${open}: ${probe ? firstLine(probe.message) : 'it was not run'}`,
+    };
   }
   const skipped = recovery.find(step => step.result === 'skipped');
   if (skipped) return {result: 'inconclusive', why: `${skipped.name} was skipped: ${skipped.message ?? ''}`};

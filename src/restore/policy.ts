@@ -43,6 +43,12 @@ export interface GuardWaiver {
   reason: string;
 }
 
+/** Volumes that the plan lets come back empty, by the labels of their pods or of the claim itself. */
+export interface VolumeWaiver {
+  namespaces?: readonly string[] | undefined;
+  selector: string;
+}
+
 /** What a plan says about a restore. Without groups everything starts as it was, at once. */
 export interface RestorePolicy {
   groups: readonly GroupPolicy[];
@@ -50,6 +56,13 @@ export interface RestorePolicy {
   /** Source storage class to target storage class. */
   storageClasses: Readonly<Record<string, string>>;
   waivers: readonly GuardWaiver[];
+  emptyVolumes: readonly VolumeWaiver[];
 }
 
-export const EMPTY_POLICY: RestorePolicy = {groups: [], transforms: [], storageClasses: {}, waivers: []};
+export const EMPTY_POLICY: RestorePolicy = {
+  groups: [],
+  transforms: [],
+  storageClasses: {},
+  waivers: [],
+  emptyVolumes: [],
+};

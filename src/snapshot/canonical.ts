@@ -23,11 +23,12 @@ export function canonicalObject(object: KubeObject): KubeObject {
   const kept = {...metadata};
   for (const field of VOLATILE) Reflect.deleteProperty(kept, field);
   const canonical: KubeObject = {...rest, apiVersion: object.apiVersion, kind: object.kind, metadata: kept};
-  return TEMPLATE_TIMESTAMPS.reduce((result, path) => withoutAt(result, path), canonical);
+  const bare = WRITTEN_BY_SERVER.reduce((result, path) => withoutAt(result, path), canonical);
+  return object.kind === 'Namespace' ? withoutAt(bare, ['spec', 'finalizers']) : bare;
 }
 
-/** Old Go types write `creationTimestamp: null` into every embedded pod template. */
-const TEMPLATE_TIMESTAMPS = [
+/** Old Go types write `creationTimestamp: null` into every embedded template. */
+const WRITTEN_BY_SERVER = [
   ['spec', 'template', 'metadata', 'creationTimestamp'],
   ['spec', 'jobTemplate', 'metadata', 'creationTimestamp'],
   ['spec', 'jobTemplate', 'spec', 'template', 'metadata', 'creationTimestamp'],

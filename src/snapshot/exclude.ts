@@ -20,7 +20,7 @@ export const EXCLUDED_KINDS: Readonly<Record<string, string>> = {
   'ServiceCIDR.networking.k8s.io': 'address ranges belong to the cluster',
   'ResourceSlice.resource.k8s.io': 'reported by device drivers',
   'StorageVersion.internal.apiserver.k8s.io': 'written by the API server',
-  'ComponentStatus': 'read-only',
+  ComponentStatus: 'read-only',
   'PodMetrics.metrics.k8s.io': 'read-only',
   'NodeMetrics.metrics.k8s.io': 'read-only',
   'VolumeSnapshotContent.snapshot.storage.k8s.io': 'points at storage of the source',
@@ -56,23 +56,35 @@ export function groupKindOf(object: KubeObject): string {
  */
 export function reasonToExclude(object: KubeObject): string | undefined {
   const kind = groupKindOf(object);
-  return EXCLUDED_KINDS[kind] ?? BY_KIND[kind]?.(object) ?? (isBeingDeleted(object) ? 'was being deleted' : undefined);
+  return (
+    EXCLUDED_KINDS[kind] ??
+    BY_KIND[kind]?.(object) ??
+    (isBeingDeleted(object) ? 'was being deleted' : undefined)
+  );
 }
 
 type Judge = (object: KubeObject) => string | undefined;
 
 const BY_KIND: Readonly<Record<string, Judge>> = {
   Pod: object => {
-    if (at(object, 'metadata', 'annotations', 'kubernetes.io/config.mirror') !== undefined) return 'mirror of a static pod';
+    if (at(object, 'metadata', 'annotations', 'kubernetes.io/config.mirror') !== undefined)
+      return 'mirror of a static pod';
     const phase = stringAt(object, 'status', 'phase');
-    return ownedBy(object) ?? (phase === 'Succeeded' || phase === 'Failed' ? `pod that has ended (${phase})` : undefined);
+    return (
+      ownedBy(object) ??
+      (phase === 'Succeeded' || phase === 'Failed' ? `pod that has ended (${phase})` : undefined)
+    );
   },
   'ReplicaSet.apps': object => ownedBy(object),
   'Job.batch': object => ownedBy(object, 'CronJob') ?? terminalJob(object),
-  Secret: object => (isTokenSecret(object) ? 'service account token, which each cluster issues itself' : undefined),
-  ConfigMap: object => (object.metadata.name === 'kube-root-ca.crt' ? 'published by the controller manager' : undefined),
+  Secret: object =>
+    isTokenSecret(object) ? 'service account token, which each cluster issues itself' : undefined,
+  ConfigMap: object =>
+    object.metadata.name === 'kube-root-ca.crt' ? 'published by the controller manager' : undefined,
   'EndpointSlice.discovery.k8s.io': object =>
-    CONTROLLED_SLICES.has(stringAt(object, 'metadata', 'labels', 'endpointslice.kubernetes.io/managed-by') ?? '')
+    CONTROLLED_SLICES.has(
+      stringAt(object, 'metadata', 'labels', 'endpointslice.kubernetes.io/managed-by') ?? '',
+    )
       ? 'made from the Service'
       : undefined,
   Endpoints: object =>
@@ -82,7 +94,10 @@ const BY_KIND: Readonly<Record<string, Judge>> = {
       : undefined,
 };
 
-const CONTROLLED_SLICES = new Set(['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io']);
+const CONTROLLED_SLICES = new Set([
+  'endpointslice-controller.k8s.io',
+  'endpointslicemirroring-controller.k8s.io',
+]);
 
 /** A Secret that the token controller fills: by type and annotation, so that helm, TLS and registry Secrets stay. */
 export function isTokenSecret(object: KubeObject): boolean {
@@ -95,14 +110,18 @@ export function isTokenSecret(object: KubeObject): boolean {
 /** Says which controller makes the object again, if one owns it. */
 export function ownedBy(object: KubeObject, ownerKind?: string): string | undefined {
   const owner = arrayAt(object, 'metadata', 'ownerReferences').find(
-    reference => at(reference, 'controller') === true && (ownerKind === undefined || at(reference, 'kind') === ownerKind),
+    reference =>
+      at(reference, 'controller') === true &&
+      (ownerKind === undefined || at(reference, 'kind') === ownerKind),
   );
   return owner === undefined ? undefined : `made by ${stringAt(owner, 'kind')}/${stringAt(owner, 'name')}`;
 }
 
 function terminalJob(object: KubeObject): string | undefined {
   const ended = arrayAt(object, 'status', 'conditions').find(
-    condition => ['Complete', 'Failed'].includes(stringAt(condition, 'type') ?? '') && at(condition, 'status') === 'True',
+    condition =>
+      ['Complete', 'Failed'].includes(stringAt(condition, 'type') ?? '') &&
+      at(condition, 'status') === 'True',
   );
   return ended === undefined ? undefined : `job that has ended (${stringAt(ended, 'type')})`;
 }

@@ -56,7 +56,11 @@ export function compileSelect(select: SnapshotSelect): Selection {
 
 /** A kind that can be listed now and created later, and that nothing else makes again. */
 function isCapturable(type: ResourceType): boolean {
-  return type.verbs.includes('list') && type.verbs.includes('create') && EXCLUDED_KINDS[groupKind(type)] === undefined;
+  return (
+    type.verbs.includes('list') &&
+    type.verbs.includes('create') &&
+    EXCLUDED_KINDS[groupKind(type)] === undefined
+  );
 }
 
 /** Compares a kind with names as people write them, in any case. */

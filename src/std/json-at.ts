@@ -44,7 +44,9 @@ export function numberAt(value: unknown, ...path: readonly string[]): number | u
 /** The string values of an object at a path, such as labels; other values are left out. */
 export function stringsAt(value: unknown, ...path: readonly string[]): Record<string, string> {
   const entries = Object.entries(objectAt(value, ...path) ?? {});
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  return Object.fromEntries(
+    entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }
 
 /** A copy with the value at the path set; objects on the way are made where they are absent. */

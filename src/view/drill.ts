@@ -27,18 +27,33 @@ export function renderDrillList(drills: readonly DrillSummary[], now: Date): str
 export function renderDrill(record: DrillRecord, bundle: string | undefined): string {
   const {verdict, objectives} = record;
   const sections = [
-    [`${verdict.result.toUpperCase()}${verdict.objectiveMissed ? ' (objective missed)' : ''}  ${verdict.summary}`],
+    [
+      `${verdict.result.toUpperCase()}${verdict.objectiveMissed ? ' (objective missed)' : ''}  ${verdict.summary}`,
+    ],
     [
       `drill        ${record.identity.id} (number ${record.identity.sequence} of plan ${record.identity.plan.name})`,
-      ...(record.recoveryPoint ? [`snapshot     ${record.recoveryPoint.snapshot}, ${record.recoveryPoint.objects} objects, ${formatBytes(record.recoveryPoint.bytes)}`] : []),
-      ...(record.target ? [`target       ${record.target.provider} ${record.target.version ?? ''}`.trimEnd()] : []),
+      ...(record.recoveryPoint
+        ? [
+            `snapshot     ${record.recoveryPoint.snapshot}, ${record.recoveryPoint.objects} objects, ${formatBytes(record.recoveryPoint.bytes)}`,
+          ]
+        : []),
+      ...(record.target
+        ? [`target       ${record.target.provider} ${record.target.version ?? ''}`.trimEnd()]
+        : []),
       `RTO          ${objectiveText(objectives.rto)}`,
       `RPO          ${objectiveText(objectives.rpo)}`,
     ],
-    [renderTable(['MARK', 'AT', 'WHAT'], record.timeline.marks.map(mark => [mark.mark, duration(mark.elapsedMs), mark.name]))],
+    [
+      renderTable(
+        ['MARK', 'AT', 'WHAT'],
+        record.timeline.marks.map(mark => [mark.mark, duration(mark.elapsedMs), mark.name]),
+      ),
+    ],
     probeLines(record),
     findingLines(record),
-    record.cleanup && !record.cleanup.destroyed ? [`LEFT BEHIND  ${record.cleanup.leftovers.map(left => `${left.what}: ${left.next}`).join('; ')}`] : [],
+    record.cleanup && !record.cleanup.destroyed
+      ? [`LEFT BEHIND  ${record.cleanup.leftovers.map(left => `${left.what}: ${left.next}`).join('; ')}`]
+      : [],
     bundle === undefined ? [] : [`report       ${bundle}/report.html`],
   ];
   return sections
@@ -48,9 +63,15 @@ export function renderDrill(record: DrillRecord, bundle: string | undefined): st
 }
 
 function objectiveText(objective: DrillRecord['objectives']['rto']): string {
-  const target = objective.targetMs === undefined ? 'no objective' : `objective ${formatDuration(objective.targetMs)}`;
+  const target =
+    objective.targetMs === undefined ? 'no objective' : `objective ${formatDuration(objective.targetMs)}`;
   if (objective.actualMs === undefined) return `not reached (${target})`;
-  const margin = objective.marginMs === undefined ? '' : objective.marginMs >= 0 ? `, ${formatDuration(objective.marginMs)} to spare` : `, missed by ${formatDuration(-objective.marginMs)}`;
+  const margin =
+    objective.marginMs === undefined
+      ? ''
+      : objective.marginMs >= 0
+        ? `, ${formatDuration(objective.marginMs)} to spare`
+        : `, missed by ${formatDuration(-objective.marginMs)}`;
   return `${formatDuration(objective.actualMs)} (${target}${margin})`;
 }
 
@@ -60,7 +81,13 @@ function probeLines(record: DrillRecord): string[] {
   return [
     renderTable(
       ['PROBE', 'KIND', 'PROVES', 'VERDICT', 'WHAT WAS SEEN'],
-      probes.map(probe => [probe.name, probe.kind, probe.proves, probe.verdict, probe.message.split('\n', 1)[0] ?? '']),
+      probes.map(probe => [
+        probe.name,
+        probe.kind,
+        probe.proves,
+        probe.verdict,
+        probe.message.split('\n', 1)[0] ?? '',
+      ]),
     ),
   ];
 }
@@ -70,7 +97,9 @@ function findingLines(record: DrillRecord): string[] {
     .filter(finding => finding.severity === 'critical' || finding.severity === 'high')
     .flatMap(finding => [
       `✖ ${finding.title}`,
-      ...(finding.cause !== finding.title && !finding.title.includes(finding.cause) ? [`  why: ${finding.cause.replaceAll('\n', '\n       ')}`] : []),
+      ...(finding.cause !== finding.title && !finding.title.includes(finding.cause)
+        ? [`  why: ${finding.cause.replaceAll('\n', '\n       ')}`]
+        : []),
       `  next: ${finding.next}`,
     ]);
 }

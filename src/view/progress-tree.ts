@@ -1,4 +1,11 @@
-import {type DefaultRenderer, Listr, ListrLogger, type ListrTask, ProcessOutput, type SimpleRenderer} from 'listr2';
+import {
+  type DefaultRenderer,
+  Listr,
+  ListrLogger,
+  type ListrTask,
+  ProcessOutput,
+  type SimpleRenderer,
+} from 'listr2';
 import type {DrillEvent, StepIdentity} from '../drill/event.ts';
 import {formatDuration} from '../std/duration.ts';
 import type {ProgressView} from './progress.ts';
@@ -70,7 +77,11 @@ async function draw(steps: readonly StepIdentity[], rows: ReadonlyMap<string, Ro
     rendererOptions: {
       collapseErrors: false,
       showErrorMessage: false,
-      logger: new ListrLogger({useIcons: true, toStderr: [], processOutput: new ProcessOutput(process.stderr, process.stderr)}),
+      logger: new ListrLogger({
+        useIcons: true,
+        toStderr: [],
+        processOutput: new ProcessOutput(process.stderr, process.stderr),
+      }),
     },
   }).run();
 }

@@ -36,7 +36,11 @@ export async function createAuthority(dir: string): Promise<TestAuthority> {
   return {caFile, issue: request => issue(dir, {cert: caFile, key: caKey}, request)};
 }
 
-async function issue(dir: string, ca: CertificateFiles, request: CertificateRequest): Promise<CertificateFiles> {
+async function issue(
+  dir: string,
+  ca: CertificateFiles,
+  request: CertificateRequest,
+): Promise<CertificateFiles> {
   const cert = join(dir, `${request.name}.crt`);
   const key = join(dir, `${request.name}.key`);
   const signing = join(dir, `${request.name}.csr`);
@@ -47,7 +51,17 @@ async function issue(dir: string, ca: CertificateFiles, request: CertificateRequ
   await writeFile(extensions, names ? `${usage}subjectAltName=${names.join(',')}\n` : usage);
   await runProcess('openssl', ['req', ...NEW_KEY, '-subj', subject, '-keyout', key, '-out', signing]);
   const signer = ['-CA', ca.cert, '-CAkey', ca.key, '-CAcreateserial', '-days', '2'];
-  await runProcess('openssl', ['x509', '-req', '-in', signing, ...signer, '-extfile', extensions, '-out', cert]);
+  await runProcess('openssl', [
+    'x509',
+    '-req',
+    '-in',
+    signing,
+    ...signer,
+    '-extfile',
+    extensions,
+    '-out',
+    cert,
+  ]);
   return {cert, key};
 }
 

@@ -30,7 +30,8 @@ export interface ControlPlane {
 }
 
 const START_TIMEOUT_MS = 60_000;
-const binary = (tool: string, version: string, name: string) => join(cacheDir(), 'binaries', tool, version, name);
+const binary = (tool: string, version: string, name: string) =>
+  join(cacheDir(), 'binaries', tool, version, name);
 
 /** Starts etcd and kube-apiserver and waits until the API server is ready (about 3 s). */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
@@ -76,7 +77,12 @@ function etcdArgs(dir: string, client: number, peer: number): string[] {
   ];
 }
 
-async function apiServerArgs(dir: string, authority: TestAuthority, etcd: number, secure: number): Promise<string[]> {
+async function apiServerArgs(
+  dir: string,
+  authority: TestAuthority,
+  etcd: number,
+  secure: number,
+): Promise<string[]> {
   const serving = await authority.issue({
     name: 'apiserver',
     commonName: 'kube-apiserver',
@@ -140,13 +146,20 @@ async function kubeconfigText(
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': 'test',
-    clusters: [{name: 'test', cluster: {server, 'certificate-authority-data': await embedded(authority.caFile)}}],
+    clusters: [
+      {name: 'test', cluster: {server, 'certificate-authority-data': await embedded(authority.caFile)}},
+    ],
     users: [{name: user, user: credentials}],
     contexts: [{name: 'test', context: {cluster: 'test', user}}],
   });
 }
 
-async function untilReady(dir: string, server: string, caFile: string, apiServer: ChildProcess): Promise<void> {
+async function untilReady(
+  dir: string,
+  server: string,
+  caFile: string,
+  apiServer: ChildProcess,
+): Promise<void> {
   const tls = {
     ca: await readFile(caFile),
     cert: await readFile(join(dir, 'pki', 'client-admin.crt')),

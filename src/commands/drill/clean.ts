@@ -13,7 +13,9 @@ export default class DrillClean extends BaseCommand<typeof DrillClean> {
     '<%= config.bin %> drill clean',
     '<%= config.bin %> drill clean 20261123-154501-3f9a1c',
   ];
-  static override args = {drill: Args.string({description: 'only this drill; without it, all that were interrupted'})};
+  static override args = {
+    drill: Args.string({description: 'only this drill; without it, all that were interrupted'}),
+  };
   static override flags = {'dry-run': Flags.boolean({description: 'only list what would be removed'})};
 
   async run(): Promise<void> {
@@ -25,7 +27,18 @@ export default class DrillClean extends BaseCommand<typeof DrillClean> {
         await cleanDrill(left.id, {signal: this.signal, timeoutMs: 30 * 60_000});
       }
     }
-    const document = {apiVersion: 'pra/v1', kind: 'DrillCleanup', dryRun: this.flags['dry-run'], items: leftovers};
-    this.print(document, () => (leftovers.length === 0 ? 'nothing is left behind' : this.flags['dry-run'] ? renderDrillList(leftovers, new Date()) : `removed what ${leftovers.length} drills left`));
+    const document = {
+      apiVersion: 'pra/v1',
+      kind: 'DrillCleanup',
+      dryRun: this.flags['dry-run'],
+      items: leftovers,
+    };
+    this.print(document, () =>
+      leftovers.length === 0
+        ? 'nothing is left behind'
+        : this.flags['dry-run']
+          ? renderDrillList(leftovers, new Date())
+          : `removed what ${leftovers.length} drills left`,
+    );
   }
 }

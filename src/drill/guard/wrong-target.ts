@@ -31,8 +31,10 @@ export function refuseWrongTarget(input: WrongTargetInput): DrillGuard {
       next: ['check spec.target.terraform: it must make a new cluster for each drill'],
     });
   };
-  if (input.target.uid === input.source.uid) refuse(`its kube-system namespace has the UID of the source, ${input.source.uid}`);
-  if (input.target.uid === input.protectedUid) refuse(`its kube-system namespace has the UID in spec.source.clusterUID, ${input.target.uid}`);
+  if (input.target.uid === input.source.uid)
+    refuse(`its kube-system namespace has the UID of the source, ${input.source.uid}`);
+  if (input.target.uid === input.protectedUid)
+    refuse(`its kube-system namespace has the UID in spec.source.clusterUID, ${input.target.uid}`);
   if (hostOf(input.target.server) === hostOf(input.source.server) && !isLoopback(input.target.server)) {
     refuse(`its API server has the address of the source, ${hostOf(input.source.server)}`);
   }

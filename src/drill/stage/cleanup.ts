@@ -1,7 +1,7 @@
 import {stat} from 'node:fs/promises';
 import {messageOf, PraError} from '../../errors.ts';
-import {stateFile} from '../../terraform/workspace.ts';
 import {destroyTarget} from '../../terraform/run.ts';
+import {stateFile} from '../../terraform/workspace.ts';
 import {removeStrayLocalCluster} from '../clean-local.ts';
 import type {StepDefinition} from '../graph.ts';
 import type {DrillRun} from '../run-state.ts';
@@ -22,7 +22,11 @@ export function cleanupStep(run: DrillRun, dependsOn: string[]): StepDefinition 
       const began = performance.now();
       try {
         await run.target?.close();
-        await destroyTarget(workspace, {signal: step.signal, timeoutMs: DESTROY_TIMEOUT_MS, onLine: step.progress});
+        await destroyTarget(workspace, {
+          signal: step.signal,
+          timeoutMs: DESTROY_TIMEOUT_MS,
+          onLine: step.progress,
+        });
         await removeStrayLocalCluster(workspace, step.signal);
         run.journal.append({act: 'destroyed'});
         run.log.cleanup = {destroyed: true, durationMs: performance.now() - began, leftovers: []};
@@ -33,7 +37,9 @@ export function cleanupStep(run: DrillRun, dependsOn: string[]): StepDefinition 
         run.log.cleanup = {
           destroyed: false,
           durationMs: performance.now() - began,
-          leftovers: [{what: known ? `what ${stateFile(workspace)} names` : `the target of drill ${run.drillId}`, next}],
+          leftovers: [
+            {what: known ? `what ${stateFile(workspace)} names` : `the target of drill ${run.drillId}`, next},
+          ],
           message: messageOf(error),
         };
         throw new PraError('CLEANUP_FAILED', 'the target could not be removed', {

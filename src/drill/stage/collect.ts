@@ -35,19 +35,32 @@ export function collectStep(run: DrillRun, dependsOn: string[]): StepDefinition 
       const dir = join(run.dir, 'collected');
       await mkdir(dir, {recursive: true, mode: 0o700});
       if (wanted.has('events')) await collectEvents(target, dir, step.signal);
-      const logs = wanted.has('podLogs') ? await collectLogs(target, dir, new Set(run.snapshot?.namespaces), step.signal) : 0;
+      const logs = wanted.has('podLogs')
+        ? await collectLogs(target, dir, new Set(run.snapshot?.namespaces), step.signal)
+        : 0;
       return `events${wanted.has('podLogs') ? ` and ${logs} logs` : ''} in ${dir}`;
     },
   };
 }
 
 async function collectEvents(target: Cluster, dir: string, signal: AbortSignal): Promise<void> {
-  const events = await target.request('GET', '/api/v1/events', {query: {limit: '5000'}, signal, timeoutMs: COLLECT_TIMEOUT_MS});
+  const events = await target.request('GET', '/api/v1/events', {
+    query: {limit: '5000'},
+    signal,
+    timeoutMs: COLLECT_TIMEOUT_MS,
+  });
   await writeFile(join(dir, 'events.json'), JSON.stringify(events), {mode: 0o600});
 }
 
-async function collectLogs(target: Cluster, dir: string, namespaces: ReadonlySet<string>, signal: AbortSignal): Promise<number> {
-  const pods = podList.parse(await target.request('GET', '/api/v1/pods', {signal, timeoutMs: COLLECT_TIMEOUT_MS}));
+async function collectLogs(
+  target: Cluster,
+  dir: string,
+  namespaces: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<number> {
+  const pods = podList.parse(
+    await target.request('GET', '/api/v1/pods', {signal, timeoutMs: COLLECT_TIMEOUT_MS}),
+  );
   let kept = 0;
   for (const pod of pods.items.filter(item => namespaces.has(item.metadata.namespace))) {
     const {name, namespace} = pod.metadata;
@@ -55,7 +68,11 @@ async function collectLogs(target: Cluster, dir: string, namespaces: ReadonlySet
       const query = {container: container.name, tailLines: String(LOG_TAIL_LINES)};
       // A container that never started has no log.
       const log = await target
-        .requestText('GET', `/api/v1/namespaces/${namespace}/pods/${name}/log`, {query, signal, timeoutMs: COLLECT_TIMEOUT_MS})
+        .requestText('GET', `/api/v1/namespaces/${namespace}/pods/${name}/log`, {
+          query,
+          signal,
+          timeoutMs: COLLECT_TIMEOUT_MS,
+        })
         .catch(() => undefined);
       if (log === undefined) continue;
       await writeFile(join(dir, `${namespace}_${name}_${container.name}.log`), log, {mode: 0o600});

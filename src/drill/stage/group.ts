@@ -56,12 +56,18 @@ function startStep(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDe
         onEvent: event => tell(step, event),
       });
       run.outcomes.push(...started.outcomes);
-      const sick = started.workloads.filter(workload => workload.state !== 'healthy' && workload.state !== 'suspended');
+      const sick = started.workloads.filter(
+        workload => workload.state !== 'healthy' && workload.state !== 'suspended',
+      );
       if (!started.healthy) {
-        throw new PraError('WORKLOAD_UNHEALTHY', sick.map(workload => `${workload.ref} is ${workload.state}: ${workload.reason}`).join('; '), {
-          why: run.missingReferences(sick.map(workload => workload.ref)),
-          next: [`pra drill show ${run.drillId}`],
-        });
+        throw new PraError(
+          'WORKLOAD_UNHEALTHY',
+          sick.map(workload => `${workload.ref} is ${workload.state}: ${workload.reason}`).join('; '),
+          {
+            why: run.missingReferences(sick.map(workload => workload.ref)),
+            next: [`pra drill show ${run.drillId}`],
+          },
+        );
       }
       run.groupHealthy(group.name);
       return `${started.workloads.length} workloads healthy`;

@@ -1,6 +1,6 @@
 import {PraError} from '../../errors.ts';
-import {readObjects} from '../../repository/object-set.ts';
 import type {StoredObject} from '../../repository/object-set.ts';
+import {readObjects} from '../../repository/object-set.ts';
 import {verifyPacks} from '../../repository/verify.ts';
 import {policyOfPlan} from '../../restore/policy.ts';
 import {planRestore} from '../../restore/preview.ts';
@@ -20,7 +20,8 @@ export function verifyStep(run: DrillRun, dependsOn: string[]): StepDefinition {
       const snapshot = run.needSnapshot();
       await verifyPacks(run.repository, snapshot, {signal: step.signal});
       const objects: StoredObject[] = [];
-      for await (const object of readObjects(run.repository, snapshot, {signal: step.signal})) objects.push(object);
+      for await (const object of readObjects(run.repository, snapshot, {signal: step.signal}))
+        objects.push(object);
       run.objects = objects;
       return `${objects.length} objects, every byte as it was written`;
     },
@@ -37,20 +38,35 @@ export function previewStep(run: DrillRun): StepDefinition {
     run: async step => {
       const {target} = run.needTarget();
       const facts = await readTargetFacts(target, {signal: step.signal});
-      const plan = planRestore({objects: run.objects, mode: run.mode, target: facts, policy: policyOfPlan(run.plan)});
+      const plan = planRestore({
+        objects: run.objects,
+        mode: run.mode,
+        target: facts,
+        policy: policyOfPlan(run.plan),
+      });
       run.restorePlan = plan;
       for (const finding of plan.findings) {
         run.log.finding({
-          severity: finding.severity === 'error' ? 'critical' : finding.severity === 'warning' ? 'medium' : 'info',
+          severity:
+            finding.severity === 'error' ? 'critical' : finding.severity === 'warning' ? 'medium' : 'info',
           title: finding.message,
           cause: finding.message,
           object: finding.ref,
-          next: finding.severity === 'error' ? 'mend it in the source or in the plan, take a new snapshot and drill again' : 'check whether this is what you want',
+          next:
+            finding.severity === 'error'
+              ? 'mend it in the source or in the plan, take a new snapshot and drill again'
+              : 'check whether this is what you want',
         });
         if (finding.severity === 'error') run.failures.push(finding.message);
       }
       for (const [number, name, items] of guardsByNumber(plan.guards)) {
-        run.log.guard({number, name, state: 'applied', detail: [...new Set(items.map(item => item.what))].join('; '), count: items.length});
+        run.log.guard({
+          number,
+          name,
+          state: 'applied',
+          detail: [...new Set(items.map(item => item.what))].join('; '),
+          count: items.length,
+        });
       }
       run.log.notTested.push(...plan.notTested);
       return `${plan.waves.length} waves, ${plan.changes.length} changes, ${plan.skipped.length} left out`;
@@ -58,8 +74,14 @@ export function previewStep(run: DrillRun): StepDefinition {
   };
 }
 
-function guardsByNumber<T extends {number: number; name: string}>(guards: readonly T[]): [number, string, T[]][] {
-  return [...Map.groupBy(guards, guard => guard.number)].map(([number, items]) => [number, items[0]?.name ?? '', items]);
+function guardsByNumber<T extends {number: number; name: string}>(
+  guards: readonly T[],
+): [number, string, T[]][] {
+  return [...Map.groupBy(guards, guard => guard.number)].map(([number, items]) => [
+    number,
+    items[0]?.name ?? '',
+    items,
+  ]);
 }
 
 /** Creates every object that has to be there before workloads start. */
@@ -81,9 +103,15 @@ export function objectsStep(run: DrillRun): StepDefinition {
       });
       run.outcomes.push(...outcomes);
       const failed = outcomes.filter(outcome => outcome.outcome === 'failed');
-      run.failures.push(...failed.map(outcome => `${outcome.ref} could not be restored: ${outcome.reason ?? 'no reason given'}`));
+      run.failures.push(
+        ...failed.map(
+          outcome => `${outcome.ref} could not be restored: ${outcome.reason ?? 'no reason given'}`,
+        ),
+      );
       if (failed.length > 0 && failed.length === outcomes.length) {
-        throw new PraError('RESTORE_FAILED', 'none of the objects could be restored', {why: failed[0]?.reason});
+        throw new PraError('RESTORE_FAILED', 'none of the objects could be restored', {
+          why: failed[0]?.reason,
+        });
       }
       run.log.mark('T2');
       return `${outcomes.length - failed.length} objects${failed.length > 0 ? `, ${failed.length} failed` : ''}`;
@@ -133,4 +161,3 @@ export function tell(step: StepHandle, event: RestoreEvent): void {
       break;
   }
 }
-

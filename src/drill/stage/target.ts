@@ -43,7 +43,8 @@ export function applyStep(run: DrillRun, dependsOn: string[]): StepDefinition {
         signal: step.signal,
         timeoutMs: APPLY_TIMEOUT_MS,
         onLine: step.progress,
-        onSpawn: pid => run.journal.append({act: 'terraform', pid, pidStartedAt: pidStartedAt(pid) ?? 'gone'}),
+        onSpawn: pid =>
+          run.journal.append({act: 'terraform', pid, pidStartedAt: pidStartedAt(pid) ?? 'gone'}),
       });
       run.outputs = outputs;
       run.target = await connectCluster({kubeconfig: outputs.kubeconfigPath, userAgent: run.userAgent});
@@ -79,7 +80,9 @@ export function guardStep(run: DrillRun): StepDefinition {
         number: 2,
         name: 'deny egress by infrastructure',
         state: outputs.facts.isolated ? 'applied' : 'failed',
-        detail: outputs.facts.isolated ? 'the Terraform module states that the target has no way out' : 'the Terraform module states that the target is not isolated',
+        detail: outputs.facts.isolated
+          ? 'the Terraform module states that the target has no way out'
+          : 'the Terraform module states that the target is not isolated',
       });
       run.log.target = {
         provider: outputs.facts.provider,
@@ -90,7 +93,11 @@ export function guardStep(run: DrillRun): StepDefinition {
         facts: run.jsonFacts(),
         segregation: {
           isolated: false,
-          proof: [outputs.facts.isolated ? 'the module states isolation; it was not probed from inside the target' : 'the module states no isolation'],
+          proof: [
+            outputs.facts.isolated
+              ? 'the module states isolation; it was not probed from inside the target'
+              : 'the module states no isolation',
+          ],
         },
       };
       run.log.mark('T1');

@@ -5,6 +5,8 @@ import {type Html, html} from './template.ts';
 
 /** How wide a character of a label is on a narrow screen, in percent of the picture. */
 const CHARACTER_PERCENT = 2.8;
+/** Ticks are small enough to stand out a little at the ends. */
+const TICK_PERCENT = 6;
 const LABEL_HEIGHT = 16;
 
 /** Whether the RTO lies within the times that the picture shows. */
@@ -26,7 +28,7 @@ export function axis(record: DrillRecord, scale: Scale): Html {
   const ticks = scale.ticksMs.map(ms => {
     const x = scale.percent(ms);
     const text = formatSpan(ms);
-    return html`<text class="tick" x="${x}%" y="${height - 4}" ${place(x, widthOf(text))}>${text}</text>`;
+    return html`<text class="tick" x="${x}%" y="${height - 4}" ${place(x, TICK_PERCENT)}>${text}</text>`;
   });
   return html`<span class="hidden">Time since T0, from ${formatDifference(scale.fromMs)} to ${formatDifference(scale.toMs)}</span>
 <svg aria-hidden="true" height="${height}">${backdrop(record, scale)}${ticks}${labels}</svg>`;

@@ -41,12 +41,12 @@ function legend(record: DrillRecord, scale: Scale): Html {
     html`<svg width="24" height="12" aria-hidden="true">${bar(kind, 0, 100)}</svg>`;
   const tail = html`<svg width="24" height="12" aria-hidden="true"><line class="slack" x1="0" x2="24" y1="6" y2="6" /></svg>`;
   const failed = record.timeline.steps.some(step => step.result === 'failed');
-  return html`Every step on one clock, in time since T0.
+  return html`<span class="key">Every step on one clock, in time since T0.</span>
 <span class="key">${swatch('critical')} critical path</span> <span class="key">${swatch('other')} other steps</span>${failed && html` <span class="key">${swatch('failed')} failed</span>`}
 <span class="key">${tail} slack</span>${
     target !== undefined &&
     !showsObjective(record, scale) &&
-    html` <span class="key">The RTO of ${formatSpan(target)} lies beyond this picture.</span>`
+    html` The RTO of ${formatSpan(target)} lies beyond this picture.`
   }`;
 }
 

@@ -100,7 +100,7 @@ const PICTURE = `
 .marks strong{display:block;font-size:18px;font-weight:650;font-variant-numeric:tabular-nums}
 .gantt{table-layout:fixed}
 .gantt caption{font-weight:400;color:var(--soft);padding-bottom:10px}
-.key{white-space:nowrap;margin-left:14px}
+.key{display:inline-block;margin-right:14px}
 .key svg{vertical-align:-1px}
 .gantt th,.gantt td{border-bottom:0;padding-top:3px;padding-bottom:3px;line-height:1.4}
 .gantt tr>:first-child{width:34%}
@@ -157,7 +157,6 @@ table.stack,.stack tbody,.stack tfoot,.stack tr,.stack th,.stack td,.stack capti
 .gantt thead th:not(.axis){display:none}
 .gantt .phase>:not(th),.gantt .link{display:none}
 .gantt .step th{padding-left:0}
-.key{margin-left:0;margin-right:12px}
 }
 `;
 

@@ -36,5 +36,6 @@ const BUILT_IN: Readonly<Record<string, Judge>> = {
 export const builtIn: Rule = {
   name: 'built-in',
   kinds: Object.keys(BUILT_IN),
-  apply: object => (BUILT_IN[groupKindOf(object)]?.(object) ? skip('the API server of the target makes its own') : undefined),
+  apply: object =>
+    BUILT_IN[groupKindOf(object)]?.(object) ? skip('the API server of the target makes its own') : undefined,
 };

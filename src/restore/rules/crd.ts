@@ -23,8 +23,15 @@ export const crd: Rule = {
           ? withAt(version, ['schema', 'openAPIV3Schema', 'x-kubernetes-preserve-unknown-fields'], true)
           : version,
       );
-      const modern = withAt(withAt(change.object, ['spec', 'versions'], versions), ['spec', 'preserveUnknownFields'], false);
-      change.to(modern, {path: 'spec.preserveUnknownFields', reason: 'said per version, as apiextensions v1 wants it'});
+      const modern = withAt(
+        withAt(change.object, ['spec', 'versions'], versions),
+        ['spec', 'preserveUnknownFields'],
+        false,
+      );
+      change.to(modern, {
+        path: 'spec.preserveUnknownFields',
+        reason: 'said per version, as apiextensions v1 wants it',
+      });
     }
     return change.verdict();
   },

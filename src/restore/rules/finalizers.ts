@@ -9,8 +9,13 @@ export const finalizers: Rule = {
   name: 'finalizers',
   kinds: 'all',
   apply: object => {
-    const foreign = arrayAt(object, 'metadata', 'finalizers').filter(name => typeof name === 'string' && !SERVED.test(name));
+    const foreign = arrayAt(object, 'metadata', 'finalizers').filter(
+      name => typeof name === 'string' && !SERVED.test(name),
+    );
     if (foreign.length === 0) return undefined;
-    return keep(`keeps the finalizers ${foreign.join(', ')}: it can be deleted only while their controller runs`, 'info');
+    return keep(
+      `keeps the finalizers ${foreign.join(', ')}: it can be deleted only while their controller runs`,
+      'info',
+    );
   },
 };

@@ -13,9 +13,15 @@ export const pod: Rule = {
   apply: object => {
     const change = new Change(object);
     for (const field of ASSIGNED) {
-      change.to(withoutAt(change.object, ['spec', field]), {path: `spec.${field}`, reason: 'assigned by the target'});
+      change.to(withoutAt(change.object, ['spec', field]), {
+        path: `spec.${field}`,
+        reason: 'assigned by the target',
+      });
     }
-    change.to(withoutTokenVolume(change.object), {path: 'spec.volumes', reason: 'admission of the target adds its own token volume'});
+    change.to(withoutTokenVolume(change.object), {
+      path: 'spec.volumes',
+      reason: 'admission of the target adds its own token volume',
+    });
     return change.verdict();
   },
 };
@@ -25,12 +31,20 @@ const isTokenVolume = (entry: Json) => stringAt(entry, 'name')?.startsWith('kube
 function withoutTokenVolume(object: KubeObject): KubeObject {
   const volumes = arrayAt(object, 'spec', 'volumes');
   if (!volumes.some(isTokenVolume)) return object;
-  let result = withAt(object, ['spec', 'volumes'], volumes.filter(volume => !isTokenVolume(volume)));
+  let result = withAt(
+    object,
+    ['spec', 'volumes'],
+    volumes.filter(volume => !isTokenVolume(volume)),
+  );
   for (const list of ['initContainers', 'containers']) {
     if (objectAt(object, 'spec')?.[list] === undefined) continue;
     const containers = arrayAt(object, 'spec', list).map(container =>
       isJsonObject(container)
-        ? withAt(container, ['volumeMounts'], arrayAt(container, 'volumeMounts').filter(mount => !isTokenVolume(mount)))
+        ? withAt(
+            container,
+            ['volumeMounts'],
+            arrayAt(container, 'volumeMounts').filter(mount => !isTokenVolume(mount)),
+          )
         : container,
     );
     result = withAt(result, ['spec', list], containers);

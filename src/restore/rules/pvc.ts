@@ -18,7 +18,10 @@ export const pvc: Rule = {
   kinds: ['PersistentVolumeClaim'],
   apply: (object, context) => {
     const change = new Change(object);
-    const unbound = BINDING.reduce<KubeObject>((claim, name) => withoutAt(claim, ['metadata', 'annotations', name]), object);
+    const unbound = BINDING.reduce<KubeObject>(
+      (claim, name) => withoutAt(claim, ['metadata', 'annotations', name]),
+      object,
+    );
     change.to(withoutAt(unbound, ['spec', 'volumeName']), {
       path: 'spec.volumeName',
       reason: 'the claim is bound to a new volume of the target',

@@ -48,8 +48,10 @@ export type RuleVerdict =
 export interface Rule {
   name: string;
   kinds: readonly string[] | 'all';
-  /** Number of the guard that the rule carries out (docs/reference/guards.md); such a rule works in drills only. */
+  /** Number of the guard that the rule carries out (drill.md, "Guards"). */
   guard?: number;
+  /** When the rule works; by default always, and a guard in drills only. */
+  when?(context: RuleContext): boolean;
   apply(object: KubeObject, context: RuleContext): RuleVerdict | undefined;
 }
 

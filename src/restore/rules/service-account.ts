@@ -16,9 +16,14 @@ export const serviceAccount: Rule = {
   apply: object => {
     const change = new Change(object);
     if (arrayAt(object, 'secrets').length > 0) {
-      change.to(withoutAt(object, ['secrets']), {path: 'secrets', reason: 'the target issues its own tokens'});
+      change.to(withoutAt(object, ['secrets']), {
+        path: 'secrets',
+        reason: 'the target issues its own tokens',
+      });
     }
-    const roles = CLOUD_ROLE_ANNOTATIONS.filter(name => stringsAt(object, 'metadata', 'annotations')[name] !== undefined);
+    const roles = CLOUD_ROLE_ANNOTATIONS.filter(
+      name => stringsAt(object, 'metadata', 'annotations')[name] !== undefined,
+    );
     if (roles.length > 0) {
       change.remark({
         reason: `is bound to a cloud role by ${roles.join(', ')}: the role must trust the new cluster`,

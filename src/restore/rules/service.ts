@@ -18,7 +18,10 @@ export const service: Rule = {
       reason: 'the target allots it',
     });
     if (stringAt(object, 'spec', 'type') === 'LoadBalancer') {
-      change.remark({reason: 'the load balancer gets a new address: DNS has to follow', path: 'status.loadBalancer'});
+      change.remark({
+        reason: 'the load balancer gets a new address: DNS has to follow',
+        path: 'status.loadBalancer',
+      });
     }
     return change.verdict();
   },

@@ -14,7 +14,9 @@ export const statefulSet: Rule = {
       const choice = chooseStorageClass(stringAt(template, 'spec', 'storageClassName') ?? '', path, context);
       if (choice) notes.push(choice.note);
       const bare = withoutAt(template, ['status']);
-      return choice?.storageClass === undefined ? bare : withAt(bare, ['spec', 'storageClassName'], choice.storageClass);
+      return choice?.storageClass === undefined
+        ? bare
+        : withAt(bare, ['spec', 'storageClassName'], choice.storageClass);
     });
     if (notes.length === 0) return undefined;
     const [first, ...more] = notes;

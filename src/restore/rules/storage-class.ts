@@ -11,14 +11,28 @@ export interface StorageClassChoice {
  * with the snapshot, else the target's default with a finding.
  * @returns undefined when the claim keeps its class.
  */
-export function chooseStorageClass(source: string, path: string, context: RuleContext): StorageClassChoice | undefined {
+export function chooseStorageClass(
+  source: string,
+  path: string,
+  context: RuleContext,
+): StorageClassChoice | undefined {
   const mapped = context.policy.storageClasses[source];
-  const known = (name: string) => context.target.storageClasses.some(storageClass => storageClass.name === name);
+  const known = (name: string) =>
+    context.target.storageClasses.some(storageClass => storageClass.name === name);
   if (mapped !== undefined) {
-    const note: RuleRemark = {path, reason: `storage class ${source} is ${mapped} in the target, by the plan`};
+    const note: RuleRemark = {
+      path,
+      reason: `storage class ${source} is ${mapped} in the target, by the plan`,
+    };
     return {
       storageClass: mapped,
-      note: known(mapped) ? note : {...note, severity: 'error', reason: `the plan maps storage class ${source} to ${mapped}, which the target does not have`},
+      note: known(mapped)
+        ? note
+        : {
+            ...note,
+            severity: 'error',
+            reason: `the plan maps storage class ${source} to ${mapped}, which the target does not have`,
+          },
     };
   }
   if (source === '' || known(source)) return undefined;

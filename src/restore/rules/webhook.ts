@@ -2,7 +2,11 @@ import {arrayAt, isJsonObject, stringAt, stringsAt, withAt, withoutAt} from '../
 import {Change, type Rule, type RuleRemark} from './rule.ts';
 
 /** Tools that write the CA of a webhook into it; the CA of the source is left to them. */
-const INJECTORS = ['cert-manager.io/inject-ca-from', 'cert-manager.io/inject-ca-from-secret', 'service.beta.openshift.io/inject-cabundle'];
+const INJECTORS = [
+  'cert-manager.io/inject-ca-from',
+  'cert-manager.io/inject-ca-from-secret',
+  'service.beta.openshift.io/inject-cabundle',
+];
 
 /** Admission webhooks: their backend must come back with them, and an injected CA is injected anew. */
 export const webhook: Rule = {
@@ -24,7 +28,10 @@ export const webhook: Rule = {
       const webhooks = arrayAt(object, 'webhooks').map(entry =>
         isJsonObject(entry) ? withoutAt(entry, ['clientConfig', 'caBundle']) : entry,
       );
-      change.to(withAt(object, ['webhooks'], webhooks), {path: 'webhooks[*].clientConfig.caBundle', reason: 'its injector writes the CA of the target'});
+      change.to(withAt(object, ['webhooks'], webhooks), {
+        path: 'webhooks[*].clientConfig.caBundle',
+        reason: 'its injector writes the CA of the target',
+      });
     }
     return change.verdict();
   },

@@ -1,0 +1,89 @@
+import type {KubeConfig} from '@kubernetes/client-node';
+import type {Dispatcher} from 'undici';
+import {type Credentials, isDynamic, readCredentials, type TlsMaterial} from './credentials.ts';
+import {createTransport} from './transport.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A plugin is asked again after this long; client-node answers for it until its credentials expire. */
+const CREDENTIALS_AGE_MS = 30_000;
+/** Credentials that the server refuses are not fetched anew more often than this. */
+const RELOGIN_INTERVAL_MS = 5_000;
+
+export interface OpenSession {
+  transport: Dispatcher;
+  credentials: Credentials;
+}
+
+/** Holds the credentials and the connections that were made with them, and renews both when they go stale. */
+export class Session {
+  readonly #reload: () => Promise<KubeConfig>;
+  #kubeConfig: KubeConfig;
+  #credentials: {value: Promise<Credentials>; until: number} | undefined;
+  #open: {transport: Dispatcher; tls: TlsMaterial} | undefined;
+  #reloadedAt = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  constructor(kubeConfig: KubeConfig, reload: () => Promise<KubeConfig>) {
+    this.#kubeConfig = kubeConfig;
+    this.#reload = reload;
+  }
+
+  get kubeConfig(): KubeConfig {
+    return this.#kubeConfig;
+  }
+
+  /** Credentials that are fresh enough; concurrent callers share one run of a plugin. */
+  credentials(): Promise<Credentials> {
+    if (!this.#credentials || performance.now() >= this.#credentials.until) {
+      const ageMs = isDynamic(this.#kubeConfig) ? CREDENTIALS_AGE_MS : Number.POSITIVE_INFINITY;
+      const value = readCredentials(this.#kubeConfig);
+      this.#credentials = {value, until: performance.now() + ageMs};
+      value.catch(() => {
+        this.#credentials = undefined;
+      });
+    }
+    return this.#credentials.value;
+  }
+
+  async open(): Promise<OpenSession> {
+    const credentials = await this.credentials();
+    if (this.#closed) throw new Error('this connection to the cluster was closed');
+    if (!this.#open || !sameTls(this.#open.tls, credentials.tls)) {
+      // Requests on the connections with the old client certificate still end well.
+      void this.#open?.transport.close();
+      const proxyUrl = this.#kubeConfig.getCurrentCluster()?.proxyUrl;
+      const transport = createTransport({
+        tls: credentials.tls,
+        proxyUrl,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      });
+      this.#open = {transport, tls: credentials.tls};
+    }
+    return {transport: this.#open.transport, credentials};
+  }
+
+  /**
+   * Reads the kubeconfig again and forgets the credentials, for when the server refused them: a token may have been
+   * rotated on disk, or revoked before its time.
+   * @returns false when that was done a moment ago, so that trying again makes no sense
+   */
+  async relogin(): Promise<boolean> {
+    if (performance.now() - this.#reloadedAt < RELOGIN_INTERVAL_MS) return false;
+    this.#reloadedAt = performance.now();
+    this.#kubeConfig = await this.#reload();
+    this.#credentials = undefined;
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#open?.transport.destroy();
+  }
+}
+
+function sameTls(a: TlsMaterial, b: TlsMaterial): boolean {
+  return fingerprint(a) === fingerprint(b);
+}
+
+const fingerprint = (tls: TlsMaterial) =>
+  [tls.ca, tls.cert, tls.key, tls.passphrase, tls.servername].map(part => String(part ?? '')).join('\0');

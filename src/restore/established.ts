@@ -1,0 +1,96 @@
+import type {Cluster} from '../cluster/client.ts';
+import {CORE_TYPES} from '../cluster/core-types.ts';
+import {listAll} from '../cluster/list.ts';
+import type {KubeObject} from '../cluster/object.ts';
+import {PraError} from '../errors.ts';
+import {arrayAt, at, stringAt} from '../std/json-at.ts';
+import {waitFor} from '../std/wait.ts';
+
+const TIMEOUT_MS = 60_000;
+
+/**
+ * Waits until definitions are established with their names accepted and their kinds are served, so that custom
+ * resources can be created.
+ * @throws PraError RESTORE_FAILED when the names of a definition are taken by another, TIMEOUT after a minute.
+ */
+export async function waitEstablished(
+  cluster: Cluster,
+  definitions: readonly KubeObject[],
+  signal: AbortSignal,
+): Promise<void> {
+  const waiting = new Map(definitions.map(definition => [definition.metadata.name, definition]));
+  await waitFor(
+    async () => {
+      for (const live of await listAll(cluster, CORE_TYPES.CustomResourceDefinition, {signal})) {
+        if (!waiting.has(live.metadata.name)) continue;
+        refuseTakenNames(live);
+        if (condition(live, 'Established') === 'True' && condition(live, 'NamesAccepted') === 'True')
+          waiting.delete(live.metadata.name);
+      }
+      return waiting.size === 0 ? true : undefined;
+    },
+    {
+      waitingFor: 'custom resource definitions to be established',
+      timeoutMs: TIMEOUT_MS,
+      signal,
+      lastSeen: () => `not yet: ${[...waiting.keys()].join(', ')}`,
+    },
+  );
+  const unserved = servedPaths(definitions);
+  await waitFor(
+    async () => {
+      for (const [path, plurals] of unserved)
+        if (await isServed(cluster, path, plurals, signal)) unserved.delete(path);
+      return unserved.size === 0 ? true : undefined;
+    },
+    {
+      waitingFor: 'custom resources to be served',
+      timeoutMs: TIMEOUT_MS,
+      signal,
+      lastSeen: () => `not yet: ${[...unserved.keys()].join(', ')}`,
+    },
+  );
+}
+
+const conditionOf = (object: KubeObject, type: string) =>
+  arrayAt(object, 'status', 'conditions').find(entry => stringAt(entry, 'type') === type);
+const condition = (object: KubeObject, type: string) => stringAt(conditionOf(object, type), 'status');
+
+function refuseTakenNames(definition: KubeObject): void {
+  if (condition(definition, 'NamesAccepted') !== 'False') return;
+  throw new PraError(
+    'RESTORE_FAILED',
+    `the names of CustomResourceDefinition ${definition.metadata.name} are taken`,
+    {
+      why: stringAt(conditionOf(definition, 'NamesAccepted'), 'message'),
+    },
+  );
+}
+
+/** Discovery paths of the definitions, with the plurals that each must list. */
+function servedPaths(definitions: readonly KubeObject[]): Map<string, string[]> {
+  const paths = new Map<string, string[]>();
+  for (const definition of definitions) {
+    const plural = stringAt(definition, 'spec', 'names', 'plural') ?? '';
+    for (const version of arrayAt(definition, 'spec', 'versions')) {
+      if (at(version, 'served') !== true) continue;
+      const path = `/apis/${stringAt(definition, 'spec', 'group')}/${stringAt(version, 'name')}`;
+      paths.set(path, [...(paths.get(path) ?? []), plural]);
+    }
+  }
+  return paths;
+}
+
+async function isServed(
+  cluster: Cluster,
+  path: string,
+  plurals: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const answer = await cluster.request('GET', path, {signal}).catch(error => {
+    if (error instanceof PraError && error.code === 'CLUSTER_REQUEST_FAILED') return undefined;
+    throw error;
+  });
+  const served = new Set(arrayAt(answer, 'resources').map(resource => stringAt(resource, 'name')));
+  return plurals.every(plural => served.has(plural));
+}

@@ -1,0 +1,52 @@
+import type {KubeObject} from '../cluster/object.ts';
+import type {Json} from '../std/json.ts';
+import {isJsonObject} from '../std/json-at.ts';
+import {wakePatch} from './inert.ts';
+
+/**
+ * Tells whether a live object has all that is wanted of it. What the API server adds (defaults, status, allotted
+ * addresses) does not count as a difference.
+ */
+export function covers(live: unknown, wanted: unknown): boolean {
+  if (isJsonObject(wanted)) {
+    return (
+      isJsonObject(live) &&
+      Object.entries(wanted).every(([key, value]) =>
+        isEmpty(value) ? isEmpty(live[key]) : covers(live[key], value),
+      )
+    );
+  }
+  if (Array.isArray(wanted)) {
+    return (
+      Array.isArray(live) &&
+      live.length === wanted.length &&
+      wanted.every((value, index) => covers(live[index], value))
+    );
+  }
+  return live === wanted;
+}
+
+/** The API server drops what is empty, so empty and absent are the same. */
+const isEmpty = (value: unknown) =>
+  value === undefined ||
+  value === null ||
+  (Array.isArray(value) && value.length === 0) ||
+  (isJsonObject(value) && Object.keys(value).length === 0);
+
+/** Tells whether an object is in the target as wanted: at rest, or started since. */
+export function isRestored(live: KubeObject, wanted: KubeObject): boolean {
+  if (covers(live, wanted)) return true;
+  const wake = wakePatch(wanted);
+  return wake !== undefined && covers(live, mergePatch(JSON.parse(JSON.stringify(wanted)), wake));
+}
+
+/** Applies a JSON merge patch (RFC 7386) to a copy. */
+export function mergePatch(document: Json, patch: Json): Json {
+  if (!isJsonObject(patch)) return patch;
+  const result = isJsonObject(document) ? {...document} : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) Reflect.deleteProperty(result, key);
+    else result[key] = mergePatch(result[key] ?? null, value);
+  }
+  return result;
+}

@@ -1,0 +1,52 @@
+import type {KubeObject, OwnerReference} from '../cluster/object.ts';
+import {groupKindOf} from '../snapshot/exclude.ts';
+import {objectKey} from './index-objects.ts';
+
+/** Keys under which an owner may be known: in the namespace of what it owns, or cluster-wide. */
+export function ownerKeys(owner: OwnerReference, namespace: string | undefined): string[] {
+  const kind = groupKindOf({apiVersion: owner.apiVersion, kind: owner.kind, metadata: {name: owner.name}});
+  return namespace === undefined
+    ? [objectKey(kind, undefined, owner.name)]
+    : [objectKey(kind, namespace, owner.name), objectKey(kind, undefined, owner.name)];
+}
+
+/** UIDs in the target of what has been created, by `objectKey`. */
+export type UidMap = Map<string, string>;
+
+/** ownerReferences with the UIDs of the target, and whether all owners are known already. */
+export interface RelinkedOwners {
+  references: OwnerReference[];
+  complete: boolean;
+}
+
+/** Rewrites the owners of an object to their UIDs in the target; those that are not there yet are left out. */
+export function relinkOwners(object: KubeObject, uids: UidMap): RelinkedOwners {
+  const owners = object.metadata.ownerReferences ?? [];
+  const references = owners.flatMap(owner => {
+    const uid = ownerKeys(owner, object.metadata.namespace)
+      .map(key => uids.get(key))
+      .find(known => known !== undefined);
+    return uid === undefined ? [] : [{...owner, uid}];
+  });
+  return {references, complete: references.length === owners.length};
+}
+
+/**
+ * The object with these owners, or without the field when there are none. An ownerReference with a UID of the source
+ * must never be written: the garbage collector of the target would delete the object.
+ */
+export function withOwners(object: KubeObject, references: readonly OwnerReference[]): KubeObject {
+  const {ownerReferences, ...metadata} = object.metadata;
+  if (ownerReferences === undefined) return object;
+  return {
+    ...object,
+    metadata: references.length > 0 ? {...metadata, ownerReferences: [...references]} : metadata,
+  };
+}
+
+/** Splits the owners of an object by whether they come back with it. */
+export function splitOwners(object: KubeObject, isRestored: (key: string) => boolean) {
+  const owners = object.metadata.ownerReferences ?? [];
+  const kept = owners.filter(owner => ownerKeys(owner, object.metadata.namespace).some(isRestored));
+  return {kept, gone: owners.filter(owner => !kept.includes(owner))};
+}

@@ -1,0 +1,11 @@
+/** What taking a snapshot tells while it goes on. */
+export type SnapshotEvent =
+  | {type: 'phase'; phase: 'canary' | 'baselines' | 'volumes' | 'objects' | 'root'}
+  /** A kind has been listed to its end. */
+  | {type: 'kind'; kind: string; objects: number}
+  /** Objects captured until now. */
+  | {type: 'progress'; objects: number}
+  | {type: 'volume'; workload: string; state: 'started' | 'saved'; bytes?: number}
+  | {type: 'done'; id: string; excluded: Readonly<Record<string, number>>};
+
+export type SnapshotListener = (event: SnapshotEvent) => void;
