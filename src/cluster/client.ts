@@ -6,7 +6,7 @@ import {type Credentials, isDynamic} from './credentials.ts';
 import {interruption} from './interruption.ts';
 import {loadKubeConfig} from './kubeconfig.ts';
 import {retryAfterMs, waitRetry} from './retry.ts';
-import {Session} from './session.ts';
+import {type OpenSession, Session} from './session.ts';
 
 export {ApiError, isApiError} from './api-error.ts';
 
@@ -102,12 +102,14 @@ export class Cluster {
   /** As `request`, for answers that are not JSON, such as logs. */
   async requestText(method: Method, path: string, options: RequestOptions = {}): Promise<string> {
     for (let attempt = 1; ; attempt += 1) {
+      const session = await this.#session.open();
       try {
-        return await this.#send(method, path, options);
+        return await this.#send(session, method, path, options);
       } catch (error) {
         if (options.signal?.aborted) throw interruption(options.signal, actionOf(method, path, options));
         if (error instanceof ApiError) {
-          if (attempt >= MAX_ATTEMPTS || !(await this.#mayRepeat(error, options.signal))) throw error;
+          if (attempt >= MAX_ATTEMPTS || !(await this.#mayRepeat(error, session, options.signal)))
+            throw error;
         } else if (error instanceof PraError) {
           throw error;
         } else if (method === 'GET' && attempt <= MAX_RECONNECTS && isLostConnection(error)) {
@@ -128,8 +130,8 @@ export class Cluster {
     return this.close();
   }
 
-  async #send(method: Method, path: string, options: RequestOptions): Promise<string> {
-    const {transport, credentials} = await this.#session.open();
+  async #send(session: OpenSession, method: Method, path: string, options: RequestOptions): Promise<string> {
+    const {transport, credentials} = session;
     const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
     const body = bodyOf(options.body);
     const response = await transport.request({
@@ -154,8 +156,8 @@ export class Cluster {
   }
 
   /** Whether the server asked to try again (after waiting for it), or new credentials make another try worth it. */
-  async #mayRepeat(error: ApiError, signal: AbortSignal | undefined): Promise<boolean> {
-    if (error.status === 401) return this.#session.relogin();
+  async #mayRepeat(error: ApiError, session: OpenSession, signal: AbortSignal | undefined): Promise<boolean> {
+    if (error.status === 401) return this.#session.relogin(session.credentials);
     if (error.retryAfterMs === undefined) return false;
     await waitRetry(error.retryAfterMs, signal);
     return true;

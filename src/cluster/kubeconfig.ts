@@ -68,7 +68,7 @@ function loadFile(config: KubeConfig, file: string): KubeConfig {
   } catch (error) {
     // Only the first line: the lines after it quote the file, which holds credentials.
     const [why] = messageOf(error).split('\n');
-    const readable = error instanceof TypeError ? 'it is empty or not a mapping' : why;
+    const readable = error instanceof TypeError ? 'it is not a mapping' : why;
     throw new PraError('KUBECONFIG_INVALID', `${file} is not a valid kubeconfig`, {
       why: readable,
       location: {file},

@@ -21,6 +21,7 @@ export class Session {
   #credentials: {value: Promise<Credentials>; until: number} | undefined;
   #open: {transport: Dispatcher; tls: TlsMaterial} | undefined;
   #reloadedAt = Number.NEGATIVE_INFINITY;
+  #relogin: Promise<void> | undefined;
   #closed = false;
 
   constructor(kubeConfig: KubeConfig, reload: () => Promise<KubeConfig>) {
@@ -63,16 +64,27 @@ export class Session {
   }
 
   /**
-   * Reads the kubeconfig again and forgets the credentials, for when the server refused them: a token may have been
-   * rotated on disk, or revoked before its time.
+   * Gets other credentials than those that the server has just refused, by reading the kubeconfig again: a token may
+   * have been rotated on disk, or revoked before its time.
    * @returns false when that was done a moment ago, so that trying again makes no sense
    */
-  async relogin(): Promise<boolean> {
+  async relogin(refused: Credentials): Promise<boolean> {
+    if (this.#relogin) await this.#relogin;
+    if ((await this.credentials()) !== refused) return true;
     if (performance.now() - this.#reloadedAt < RELOGIN_INTERVAL_MS) return false;
     this.#reloadedAt = performance.now();
-    this.#kubeConfig = await this.#reload();
-    this.#credentials = undefined;
+    this.#relogin = this.#renew();
+    await this.#relogin;
     return true;
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      this.#kubeConfig = await this.#reload();
+      this.#credentials = undefined;
+    } finally {
+      this.#relogin = undefined;
+    }
   }
 
   async close(): Promise<void> {

@@ -23,7 +23,7 @@ export async function restoreObject(session: RestoreSession, item: RestoreItem):
   const {references, complete} = relinkOwners(item.object, session.uids);
   const object = withOwners(item.object, references);
   const result = await attempt(session, item, object);
-  if (!complete && result.outcome !== 'failed') session.unlinked.push(item);
+  if (!complete && result.outcome !== 'failed') session.uids.unlinked.push(item);
   session.emit({type: 'object', ref: item.ref, ...result});
   return {ref: item.ref, kind: item.object.kind, ...result, ...(item.followUp ? {followUp: true} : {})};
 }
@@ -31,7 +31,7 @@ export async function restoreObject(session: RestoreSession, item: RestoreItem):
 async function attempt(session: RestoreSession, item: RestoreItem, object: KubeObject): Promise<Result> {
   for (let tried = 1; ; tried += 1) {
     try {
-      return item.followUp ? await update(session, item, object) : await create(session, item, object);
+      return item.followUp ? await complete(session, item, object) : await create(session, item, object);
     } catch (error) {
       if (!passesByItself(error, item) || tried === ATTEMPTS) return failure(error);
       await sleep(Math.min(FIRST_WAIT_MS * 2 ** (tried - 1), 4000), session.signal);
@@ -45,15 +45,22 @@ async function create(session: RestoreSession, item: RestoreItem, object: KubeOb
     remember(session, item, created);
     return {outcome: session.altered.has(item.ref) ? 'changed' : 'created'};
   } catch (error) {
-    if (isApiError(error, 409) && error.reason === 'AlreadyExists') return reconcile(session, item, object);
+    if (isApiError(error, 409) && error.reason === 'AlreadyExists') return reconcile(session, item, object, error);
+    // A Service that is there holds its node port, which the API server says instead of that it is there.
+    if (isApiError(error, 422) && item.object.kind === 'Service') return reconcile(session, item, object, error);
     throw error;
   }
 }
 
 /** The target has the object: equal is fine, else the session's policy; what every cluster makes itself is merged. */
-async function reconcile(session: RestoreSession, item: RestoreItem, object: KubeObject): Promise<Result> {
+async function reconcile(
+  session: RestoreSession,
+  item: RestoreItem,
+  object: KubeObject,
+  refusal: ApiError,
+): Promise<Result> {
   const live = await readObject(session.cluster, item.type, object.metadata, {signal: session.signal});
-  if (live === undefined) return create(session, item, object);
+  if (live === undefined) throw refusal;
   if (live.metadata.deletionTimestamp !== undefined) return beingDeleted(item);
   remember(session, item, live);
   if (isRestored(live, object)) return {outcome: 'unchanged', reason: 'is in the target already'};
@@ -61,6 +68,12 @@ async function reconcile(session: RestoreSession, item: RestoreItem, object: Kub
     return {outcome: 'skipped', reason: 'is in the target already, and differs'};
   }
   return update(session, item, object);
+}
+
+/** Writes the rest of an object that was restored without it. */
+async function complete(session: RestoreSession, item: RestoreItem, object: KubeObject): Promise<Result> {
+  const live = await readObject(session.cluster, item.type, object.metadata, {signal: session.signal});
+  return live && isRestored(live, object) ? {outcome: 'unchanged'} : update(session, item, object);
 }
 
 async function update(session: RestoreSession, item: RestoreItem, object: KubeObject): Promise<Result> {
@@ -85,14 +98,14 @@ const isMadeByCluster = ({kind, metadata}: KubeObject) =>
   (kind === 'Namespace' && metadata.name === 'default');
 
 /**
- * Whether to try again: a lost connection (the object may be there, which the next try finds out), a quota that
- * several writes updated at once, or a kind whose definition is established but not served yet.
+ * Whether to try again: a lost connection (the object may be there, which the next try finds out), an object that was
+ * there and is gone, a quota that several writes updated at once, or a kind whose definition is established but not served yet.
  */
 function passesByItself(error: unknown, item: RestoreItem): boolean {
   if (error instanceof PraError && error.code === 'CLUSTER_UNREACHABLE') return true;
   if (!isApiError(error)) return false;
   const isCustom = item.type.group.includes('.') && !item.type.group.endsWith('.k8s.io');
-  return (error.status === 409 && error.reason === 'Conflict') || (isCustom && isUnserved(error));
+  return error.status === 409 || (isCustom && isUnserved(error));
 }
 
 /** The API server does not know the path itself: its answer then names no object. */

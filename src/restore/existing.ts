@@ -1,6 +1,6 @@
 import type {KubeObject} from '../cluster/object.ts';
 import type {Json} from '../std/json.ts';
-import {isJsonObject} from '../std/json-at.ts';
+import {isJsonObject, stringAt, withoutAt} from '../std/json-at.ts';
 import {wakePatch} from './inert.ts';
 
 /**
@@ -35,9 +35,18 @@ const isEmpty = (value: unknown) =>
 
 /** Tells whether an object is in the target as wanted: at rest, or started since. */
 export function isRestored(live: KubeObject, wanted: KubeObject): boolean {
-  if (covers(live, wanted)) return true;
+  if (covers(live, wanted) || isConvertedLater(live, wanted)) return true;
   const wake = wakePatch(wanted);
   return wake !== undefined && covers(live, mergePatch(JSON.parse(JSON.stringify(wanted)), wake));
+}
+
+/** A definition whose conversion webhook has been put back already (conversion.ts). */
+function isConvertedLater(live: KubeObject, wanted: KubeObject): boolean {
+  return (
+    stringAt(wanted, 'spec', 'conversion', 'strategy') === 'None' &&
+    stringAt(live, 'spec', 'conversion', 'strategy') === 'Webhook' &&
+    covers(live, withoutAt(wanted, ['spec', 'conversion']))
+  );
 }
 
 /** Applies a JSON merge patch (RFC 7386) to a copy. */

@@ -1,6 +1,7 @@
 import type {KubeObject, OwnerReference} from '../cluster/object.ts';
 import {groupKindOf} from '../snapshot/exclude.ts';
 import {objectKey} from './index-objects.ts';
+import type {RestoreItem} from './order.ts';
 
 /** Keys under which an owner may be known: in the namespace of what it owns, or cluster-wide. */
 export function ownerKeys(owner: OwnerReference, namespace: string | undefined): string[] {
@@ -10,8 +11,11 @@ export function ownerKeys(owner: OwnerReference, namespace: string | undefined):
     : [objectKey(kind, namespace, owner.name), objectKey(kind, undefined, owner.name)];
 }
 
-/** UIDs in the target of what has been created, by `objectKey`. */
-export type UidMap = Map<string, string>;
+/** UIDs in the target of what a restore created, by `objectKey`, shared by all its waves and groups. */
+export class UidMap extends Map<string, string> {
+  /** Created before one of their owners was: they get their ownerReferences in a second pass. */
+  readonly unlinked: RestoreItem[] = [];
+}
 
 /** ownerReferences with the UIDs of the target, and whether all owners are known already. */
 export interface RelinkedOwners {

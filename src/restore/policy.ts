@@ -1,4 +1,7 @@
+import type {Plan} from '../plan/schema.ts';
+import {selectorText} from '../snapshot/selector.ts';
 import type {Json} from '../std/json.ts';
+import {RESTORE_GUARDS} from './guards/names.ts';
 import type {RestoreMode} from './rules/rule.ts';
 
 /** One operation of RFC 6902. */
@@ -66,3 +69,30 @@ export const EMPTY_POLICY: RestorePolicy = {
   waivers: [],
   emptyVolumes: [],
 };
+
+/**
+ * What a plan says about a restore. A waiver whose name is an object as people write it (`Service shop/web`, globs
+ * too) is for that object only; any other name is just what the waiver is called.
+ */
+export function policyOfPlan({spec}: Plan): RestorePolicy {
+  return {
+    groups: spec.groups,
+    transforms: spec.transforms,
+    storageClasses: spec.target.requires?.storageClasses ?? {},
+    waivers: spec.isolation.waive.map(({guard, name, reason}) => ({
+      guard: guardNumber(guard),
+      object: name.includes(' ') ? name : undefined,
+      name,
+      reason,
+    })),
+    emptyVolumes: spec.source.volumes
+      .filter(({method}) => method === 'none')
+      .map(({namespaces, select}) => ({namespaces, selector: selectorText(select)})),
+  };
+}
+
+function guardNumber(guard: number | string): number {
+  if (typeof guard === 'number') return guard;
+  const known = Object.entries(RESTORE_GUARDS).find(([number, name]) => name === guard || number === guard);
+  return known ? Number(known[0]) : 0;
+}

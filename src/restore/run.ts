@@ -5,12 +5,15 @@ import {restoreObject} from './create.ts';
 import {waitEstablished} from './established.ts';
 import type {RestoreItem, RestoreWave} from './order.ts';
 import {relinkOwners} from './owners.ts';
-import type {ObjectOutcome, RestoreSession} from './session.ts';
+import {type ObjectOutcome, type RestoreOptions, type RestoreSession, restoreSession} from './session.ts';
+
+export {UidMap} from './owners.ts';
+export type {ObjectOutcome, RestoreEvent} from './session.ts';
 
 /** Requests in flight at once; the API server's priority and fairness does the rest. */
 const CONCURRENCY = 64;
 
-export interface WavesOptions {
+export interface WavesOptions extends RestoreOptions {
   when: RestoreWave['when'];
   concurrency?: number;
 }
@@ -21,12 +24,11 @@ export interface WavesOptions {
  * @throws PraError when no further object could be restored either: cluster unreachable, namespace being deleted,
  * definition refused, signal aborted.
  */
-export async function restoreWaves(
-  session: RestoreSession,
-  {when, concurrency = CONCURRENCY}: WavesOptions,
-): Promise<ObjectOutcome[]> {
+export async function restoreWaves(options: WavesOptions): Promise<ObjectOutcome[]> {
+  const {plan, when, concurrency = CONCURRENCY} = options;
+  const session = restoreSession(options);
   const outcomes: ObjectOutcome[] = [];
-  for (const wave of session.plan.waves.filter(candidate => candidate.when === when)) {
+  for (const wave of plan.waves.filter(candidate => candidate.when === when)) {
     session.signal.throwIfAborted();
     outcomes.push(...(await restoreWave(session, wave, concurrency)));
   }
@@ -67,10 +69,10 @@ async function relinkLate(
   outcomes: ObjectOutcome[],
   concurrency: number,
 ): Promise<ObjectOutcome[]> {
-  const items = session.unlinked.splice(0);
+  const items = session.uids.unlinked.splice(0);
   const failures = await mapPool(items, concurrency, async item => {
     const {references, complete} = relinkOwners(item.object, session.uids);
-    if (!complete) session.unlinked.push(item);
+    if (!complete) session.uids.unlinked.push(item);
     if (references.length === 0) return undefined;
     try {
       await patchObject(

@@ -1,6 +1,5 @@
 import type {Cluster} from '../cluster/client.ts';
-import type {RestoreItem} from './order.ts';
-import type {UidMap} from './owners.ts';
+import {UidMap} from './owners.ts';
 import type {RestorePlan} from './preview.ts';
 
 /** What happened to one object. */
@@ -31,45 +30,36 @@ export type RestoreListener = (event: RestoreEvent) => void;
 /** What becomes of an object that the target has already and that differs. */
 export type ExistingPolicy = 'skip' | 'update';
 
-export interface SessionOptions {
+export interface RestoreOptions {
   cluster: Cluster;
   plan: RestorePlan;
-  existing?: ExistingPolicy;
+  /** `update` when it is not given. */
+  existing?: ExistingPolicy | undefined;
+  /** One for all parts of a restore, so that what one creates can be owned by what another creates. */
+  uids?: UidMap | undefined;
   signal: AbortSignal;
   onEvent?: RestoreListener | undefined;
 }
 
-/** One restore into one cluster, from its first wave to its last group: what is shared between its parts. */
+/** What the parts of one restore share. */
 export interface RestoreSession {
   cluster: Cluster;
-  plan: RestorePlan;
   existing: ExistingPolicy;
   signal: AbortSignal;
   emit: RestoreListener;
-  /** UIDs of what was created, for ownerReferences. */
   uids: UidMap;
-  /** Created before one of its owners was: gets its ownerReferences in a second pass. */
-  unlinked: RestoreItem[];
   /** References of objects that the rules altered. */
   altered: ReadonlySet<string>;
 }
 
-/** Begins a restore; nothing is written yet. */
-export function beginRestore({
-  cluster,
-  plan,
-  existing = 'update',
-  signal,
-  onEvent,
-}: SessionOptions): RestoreSession {
+/** Fills in what is not given; nothing is written yet. */
+export function restoreSession(options: RestoreOptions): RestoreSession {
   return {
-    cluster,
-    plan,
-    existing,
-    signal,
-    emit: onEvent ?? (() => undefined),
-    uids: new Map(),
-    unlinked: [],
-    altered: new Set(plan.changes.map(({ref}) => ref)),
+    cluster: options.cluster,
+    existing: options.existing ?? 'update',
+    signal: options.signal,
+    emit: options.onEvent ?? (() => undefined),
+    uids: options.uids ?? new UidMap(),
+    altered: new Set(options.plan.changes.map(({ref}) => ref)),
   };
 }

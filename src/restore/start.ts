@@ -5,9 +5,9 @@ import {PraError} from '../errors.ts';
 import {mapPool} from '../std/pool.ts';
 import {restoreObject} from './create.ts';
 import type {GroupWorkload, RestoreGroup} from './groups.ts';
-import type {ObjectOutcome, RestoreSession} from './session.ts';
+import {type ObjectOutcome, type RestoreOptions, type RestoreSession, restoreSession} from './session.ts';
 
-export interface StartOptions {
+export interface StartOptions extends RestoreOptions {
   group: string;
   /** For the whole group. */
   timeoutMs: number;
@@ -41,8 +41,9 @@ const CONCURRENCY = 16;
  * A workload that does not get healthy is a result with its reason, not an error.
  * @throws PraError BUG for a group that the plan does not have, CLUSTER_* and INTERRUPTED.
  */
-export async function startGroup(session: RestoreSession, options: StartOptions): Promise<GroupStart> {
-  const group = session.plan.groups.find(candidate => candidate.name === options.group);
+export async function startGroup(options: StartOptions): Promise<GroupStart> {
+  const session = restoreSession(options);
+  const group = options.plan.groups.find(candidate => candidate.name === options.group);
   if (!group) throw new PraError('BUG', `the restore has no group ${options.group}`);
   const began = performance.now();
   const workloads: WorkloadStart[] = [];

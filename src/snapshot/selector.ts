@@ -19,9 +19,10 @@ export function parseSelector(text: string): LabelMatcher {
   return labels => requirements.every(fits => fits(labels));
 }
 
-/** Writes labels that must all hold as a selector: `{app: 'db'}` as `app=db`. */
-export function selectorOf(labels: Labels): string {
-  return Object.entries(labels)
+/** A selector as text, when it was given as labels that must all hold: `{app: 'db'}` is `app=db`. */
+export function selectorText(selector: string | Labels): string {
+  if (typeof selector === 'string') return selector;
+  return Object.entries(selector)
     .map(([key, value]) => `${key}=${value}`)
     .join(',');
 }

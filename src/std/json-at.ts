@@ -57,7 +57,7 @@ export function withAt<T extends object>(value: T, path: readonly string[], next
   return {...value, [key]: rest.length === 0 ? next : withAt(isJsonObject(child) ? child : {}, rest, next)};
 }
 
-/** A copy without what is at the path; the same value when there is nothing. Emptied objects on the way stay. */
+/** A copy without what is at the path, and without the objects on the way that are emptied by it; the same value when there is nothing. */
 export function withoutAt<T extends object>(value: T, path: readonly string[]): T {
   const [key, ...rest] = path;
   if (key === undefined || !Object.hasOwn(value, key)) return value;
@@ -69,5 +69,6 @@ export function withoutAt<T extends object>(value: T, path: readonly string[]): 
   const child = Reflect.get(value, key);
   if (!isJsonObject(child)) return value;
   const smaller = withoutAt(child, rest);
-  return smaller === child ? value : {...value, [key]: smaller};
+  if (smaller === child) return value;
+  return Object.keys(smaller).length === 0 ? withoutAt(value, [key]) : {...value, [key]: smaller};
 }

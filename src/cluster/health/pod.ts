@@ -43,17 +43,22 @@ export function podTrouble(pod: KubeObject, events: readonly KubeObject[] = []):
   const container = [...statuses(pod, 'initContainerStatuses'), ...statuses(pod, 'containerStatuses')]
     .map(containerTrouble)
     .find(found => found !== undefined);
-  const warning = lastWarning(events, pod);
-  if (container?.stuck || (container && !warning)) return container;
+  // Events outlive their cause: they tell something only of a pod that has not got as far as its containers.
+  const warning = !container || container.early ? lastWarning(events, pod) : undefined;
   if (warning) return {reason: shorten(warning), stuck: false};
-  return {reason: phase === 'Pending' ? 'not started yet' : 'not ready', stuck: false};
+  return container ?? {reason: phase === 'Pending' ? 'not started yet' : 'not ready', stuck: false};
 }
 
 type ContainerStatus = ReturnType<typeof arrayAt>[number];
 
+interface ContainerTrouble extends PodTrouble {
+  /** The container has not been started for the first time. */
+  early?: boolean;
+}
+
 const statuses = (pod: KubeObject, field: string): ContainerStatus[] => arrayAt(pod, 'status', field);
 
-function containerTrouble(status: ContainerStatus): PodTrouble | undefined {
+function containerTrouble(status: ContainerStatus): ContainerTrouble | undefined {
   const name = stringAt(status, 'name') ?? '';
   const waiting = objectAt(status, 'state', 'waiting');
   if (waiting) return waitingTrouble(status, name);
@@ -71,7 +76,7 @@ function containerTrouble(status: ContainerStatus): PodTrouble | undefined {
 
 const isReady = (status: ContainerStatus) => Reflect.get(Object(status), 'ready') === true;
 
-function waitingTrouble(status: ContainerStatus, name: string): PodTrouble {
+function waitingTrouble(status: ContainerStatus, name: string): ContainerTrouble {
   const reason = stringAt(status, 'state', 'waiting', 'reason') ?? 'Waiting';
   const message = stringAt(status, 'state', 'waiting', 'message') ?? '';
   const image = stringAt(status, 'image') ?? '';
@@ -84,7 +89,8 @@ function waitingTrouble(status: ContainerStatus, name: string): PodTrouble {
   // The kubelet alternates between the error and its back-off; the image names the cause in both.
   const about = /Image|Registry/.test(reason) && !message.includes(image) ? `image ${image}: ` : '';
   const text = message ? `${about}${message}` : about ? `image ${image}` : `container ${name}`;
-  return {reason: shorten(`${reason}: ${text}`), stuck: STUCK.has(reason)};
+  const early = reason === 'ContainerCreating' || reason === 'PodInitializing';
+  return {reason: shorten(`${reason}: ${text}`), stuck: STUCK.has(reason), early};
 }
 
 function ended(status: ContainerStatus, field: 'state' | 'lastState'): string {

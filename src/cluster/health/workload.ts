@@ -25,7 +25,7 @@ export const judgeDeployment: Judge = (object, context) => {
     return degraded(counted(object, wanted, worstPod(context)?.reason ?? textOf(late)));
   }
   if (updated < wanted || present > updated)
-    return notReady(object, wanted, context, `${updated} of ${wanted} updated`);
+    return notReady(object, wanted, context, revisions(updated, wanted, present));
   return notReady(object, wanted, context);
 };
 
