@@ -70,7 +70,7 @@ const deployments: Row[] = [
     'an old replica left',
     object('apps/v1 Deployment', scaled(2, {...full, replicas: 3})),
     'progressing',
-    /2 of 2 replicas ready, 2 of 2 updated/,
+    /2 of 2 replicas ready, 1 of an older revision left/,
   ],
   [
     'none, since the restore has not started it',

@@ -113,3 +113,9 @@ function worstPod(context: HealthContext) {
     .filter(trouble => trouble !== undefined);
   return troubles.find(trouble => trouble.stuck) ?? troubles[0];
 }
+
+function revisions(updated: number, wanted: number, present: number): string {
+  return updated < wanted
+    ? `${updated} of ${wanted} updated`
+    : `${present - updated} of an older revision left`;
+}

@@ -1,0 +1,21 @@
+import type {Cluster} from '../cluster/client.ts';
+import type {PlanProbe} from '../plan/schema.ts';
+import type {Json} from '../std/json.ts';
+import {ask, valueOf} from './http.ts';
+import {openService, splitRef} from './service-stream.ts';
+import {queryValue} from './sql.ts';
+
+/** Asks the source what the recovered cluster will have to answer: for every probe that compares with the snapshot. */
+export async function measureBaselines(probes: readonly PlanProbe[], cluster: Cluster, signal: AbortSignal): Promise<{probe: string; value: Json}[]> {
+  const compared = probes.filter(probe => probe.compare && 'baseline' in probe.compare);
+  const measured = await Promise.all(compared.map(async probe => ({probe: probe.name, value: await measure(probe, cluster, signal)})));
+  return measured.flatMap(({probe, value}) => (value === undefined ? [] : [{probe, value}]));
+}
+
+async function measure(probe: PlanProbe, cluster: Cluster, signal: AbortSignal): Promise<Json | undefined> {
+  if (probe.sql) return queryValue(cluster, probe.sql, signal);
+  if (!probe.http) return undefined;
+  const stream = await openService(cluster, {...splitRef(probe.http.service), port: probe.http.port}, signal);
+  const {body} = await ask(probe.http, stream, signal);
+  return valueOf(probe.http, body);
+}

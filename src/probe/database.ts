@@ -1,0 +1,112 @@
+import type {Duplex} from 'node:stream';
+import pg from 'pg';
+import {z} from 'zod';
+import type {Cluster} from '../cluster/client.ts';
+import {readSecret} from '../cluster/secret.ts';
+import {PraError} from '../errors.ts';
+import type {Json} from '../std/json.ts';
+import {openService} from './service-stream.ts';
+
+const STATEMENT_TIMEOUT_MS = 20_000;
+const MAX_ROWS = 1000;
+
+/** An error of the database itself, with its SQLSTATE. Its text never holds the DSN. */
+export class SqlError extends Error {
+  readonly state: string;
+  constructor(message: string, state: string) {
+    super(message);
+    this.name = 'SqlError';
+    this.state = state;
+  }
+}
+
+/** How to reach a database inside the cluster, from its DSN. */
+export interface Dsn {
+  namespace: string;
+  service: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+}
+
+/**
+ * Reads a DSN such as `postgres://user:password@db.shop-db.svc:5432/shop`.
+ * @throws PraError PLAN_INVALID, without the text of the DSN.
+ */
+export function parseDsn(text: string, namespace: string): Dsn {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || !url.hostname) {
+    throw new PraError('PLAN_INVALID', 'the Secret of a sql probe does not hold a DSN such as postgres://user:password@service.namespace.svc:5432/database');
+  }
+  const [service = '', ns] = url.hostname.split('.');
+  return {
+    namespace: ns ?? namespace,
+    service,
+    port: url.port === '' ? 5432 : Number(url.port),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: decodeURIComponent(url.pathname.slice(1)) || 'postgres',
+  };
+}
+
+/** Connects to a database inside the cluster and lets `work` use it. `readOnly` sessions cannot write, whatever the query says. */
+export async function withDatabase<T>(
+  cluster: Cluster,
+  secretRef: string,
+  options: {readOnly: boolean; signal: AbortSignal},
+  work: (query: (sql: string, values?: string[]) => Promise<Json[][]>) => Promise<T>,
+): Promise<T> {
+  const [reference = '', key = 'dsn'] = secretRef.split('#');
+  const dsn = parseDsn(await readSecret(cluster, reference, key, {signal: options.signal}), reference.split('/')[0] ?? '');
+  const stream = await openService(cluster, {namespace: dsn.namespace, name: dsn.service, port: dsn.port}, options.signal);
+  return useConnection(asSocket(stream), dsn, options.readOnly, work);
+}
+
+/** The same over any connection that is there already. */
+export async function useConnection<T>(
+  stream: Duplex,
+  dsn: Pick<Dsn, 'user' | 'password' | 'database'>,
+  readOnly: boolean,
+  work: (query: (sql: string, values?: string[]) => Promise<Json[][]>) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client({
+    user: dsn.user,
+    password: dsn.password,
+    database: dsn.database,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    connectionTimeoutMillis: STATEMENT_TIMEOUT_MS,
+    application_name: 'pra',
+    ...(readOnly ? {options: '-c default_transaction_read_only=on'} : {}),
+    stream: () => stream as never,
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await work(async (sql, values = []) => {
+      const result = await client.query({text: sql, values, rowMode: 'array'});
+      return z.array(z.array(z.json())).parse(JSON.parse(JSON.stringify(result.rows.slice(0, MAX_ROWS))));
+    });
+  } catch (error) {
+    if (error instanceof pg.DatabaseError) throw new SqlError(error.message, error.code ?? '');
+    throw error;
+  } finally {
+    await client.end().catch(() => undefined);
+    stream.destroy();
+  }
+}
+
+/** pg wants a socket that it connects itself; a forwarded port is connected already. */
+function asSocket(stream: Duplex): Duplex {
+  const nothing = () => stream;
+  return Object.assign(stream, {
+    connect: () => {
+      setImmediate(() => stream.emit('connect'));
+      return stream;
+    },
+    setNoDelay: nothing,
+    setKeepAlive: nothing,
+    ref: nothing,
+    unref: nothing,
+  });
+}

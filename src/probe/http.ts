@@ -1,0 +1,70 @@
+import {type IncomingMessage, request} from 'node:http';
+import {request as requestTls} from 'node:https';
+import type {Duplex} from 'node:stream';
+import {connect as connectTls} from 'node:tls';
+import {PraError} from '../errors.ts';
+import type {PlanProbe} from '../plan/schema.ts';
+import type {Json} from '../std/json.ts';
+import {compareObserved} from './compare.ts';
+import {readPath} from './json-path.ts';
+import type {Observation, Observe} from './probe.ts';
+import {openService, splitRef} from './service-stream.ts';
+
+const MAX_BODY_BYTES = 1024 * 1024;
+type HttpProbe = NonNullable<PlanProbe['http']>;
+
+/** A Service answers over HTTP as the plan expects it: status, text, or a value of a JSON body. */
+export const observeHttp: Observe = async (probe, {cluster, baselines}, signal) => {
+  const wanted = probe.http;
+  if (!wanted) throw new PraError('BUG', 'not an http probe');
+  const answer = await ask(wanted, await openService(cluster, {...splitRef(wanted.service), port: wanted.port}, signal), signal);
+  const mismatch = mismatchOf(wanted, answer);
+  if (mismatch) return mismatch;
+  const value = valueOf(wanted, answer.body);
+  if (value === undefined) return {passed: true, message: `status ${answer.status}`, expected: wanted.expect.status, observed: answer.status};
+  if (wanted.expect.json?.equals !== undefined) return compareObserved({...probe, compare: {equals: wanted.expect.json.equals}}, value, baselines);
+  return compareObserved(probe, value, baselines);
+};
+
+/** The value that a baseline of an http probe keeps. */
+export function valueOf(wanted: HttpProbe, body: string): Json | undefined {
+  if (!wanted.expect.json) return undefined;
+  return readPath(JSON.parse(body), wanted.expect.json.path) ?? null;
+}
+
+function mismatchOf(wanted: HttpProbe, answer: {status: number; body: string}): Observation | undefined {
+  const {status, bodyIncludes} = wanted.expect;
+  if (answer.status !== status) {
+    return {passed: false, message: `status ${answer.status}, expected ${status}`, expected: status, observed: answer.status};
+  }
+  if (bodyIncludes !== undefined && !answer.body.includes(bodyIncludes)) {
+    return {passed: false, message: `the answer does not contain "${bodyIncludes}"`, expected: bodyIncludes, observed: answer.body.slice(0, 200)};
+  }
+  return undefined;
+}
+
+/** One GET over a connection that is there already. */
+export async function ask(wanted: HttpProbe, stream: Duplex, signal: AbortSignal): Promise<{status: number; body: string}> {
+  const host = splitRef(wanted.service).name;
+  // Certificates inside a cluster name services, seldom an authority that is known outside; what is proved here is the answer.
+  const createConnection = () => (wanted.scheme === 'https' ? connectTls({socket: stream, servername: host, rejectUnauthorized: false}) : stream);
+  const send = wanted.scheme === 'https' ? requestTls : request;
+  const {promise, resolve, reject} = Promise.withResolvers<IncomingMessage>();
+  const outgoing = send({method: 'GET', path: wanted.path, host, headers: {host, connection: 'close', 'user-agent': 'pra'}, createConnection, agent: false, signal}, resolve);
+  outgoing.once('error', reject);
+  stream.once('error', reject);
+  outgoing.end();
+  try {
+    const response = await promise;
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of response) {
+      size += chunk.length;
+      if (size > MAX_BODY_BYTES) break;
+      chunks.push(chunk);
+    }
+    return {status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8')};
+  } finally {
+    stream.destroy();
+  }
+}

@@ -1,0 +1,43 @@
+import {discoverResources} from '../cluster/discover.ts';
+import {listAll} from '../cluster/list.ts';
+import type {KubeObject} from '../cluster/object.ts';
+import {ResourceMap} from '../cluster/resource-map.ts';
+import {PraError} from '../errors.ts';
+import type {Json} from '../std/json.ts';
+import {show} from './compare.ts';
+import {readPath} from './json-path.ts';
+import type {Observation, Observe} from './probe.ts';
+
+/** Objects are there, are not there, are so many, or hold a value. */
+export const observeK8s: Observe = async (probe, {cluster}, signal) => {
+  const wanted = probe.k8s;
+  if (!wanted) throw new PraError('BUG', 'not a k8s probe');
+  const type = new ResourceMap(await discoverResources(cluster, {signal})).named(wanted.kind);
+  const objects = type
+    ? await listAll(cluster, type, {
+        signal,
+        ...(wanted.namespace === undefined ? {} : {namespace: wanted.namespace}),
+        ...(wanted.selector === undefined ? {} : {labelSelector: wanted.selector}),
+      })
+    : [];
+  const found = wanted.name === undefined ? objects : objects.filter(object => object.metadata.name === wanted.name);
+  return judgeObjects(wanted, found);
+};
+
+function judgeObjects({kind, expect}: {kind: string; expect: Expectation}, found: readonly KubeObject[]): Observation {
+  const count = `${found.length} ${kind}`;
+  if (expect === 'present') return {passed: found.length > 0, message: found.length > 0 ? count : `there is no such ${kind}`, expected: expect, observed: found.length};
+  if (expect === 'absent') return {passed: found.length === 0, message: found.length === 0 ? `no ${kind}, as expected` : count, expected: expect, observed: found.length};
+  if ('count' in expect) {
+    const {min, max, equals} = expect.count;
+    const passed = (equals === undefined || found.length === equals) && (min === undefined || found.length >= min) && (max === undefined || found.length <= max);
+    const expected = {...(min === undefined ? {} : {min}), ...(max === undefined ? {} : {max}), ...(equals === undefined ? {} : {equals})};
+    return {passed, message: passed ? count : `${count}, expected ${show(expected)}`, expected, observed: found.length};
+  }
+  const values = found.map(object => readPath(object, expect.jsonPath));
+  const passed = found.length > 0 && values.every(value => show(value ?? null) === show(expect.equals));
+  const observed: Json = values.map(value => value ?? null);
+  return {passed, message: `${expect.jsonPath} is ${show(observed)}`, expected: expect.equals, observed};
+}
+
+type Expectation = 'present' | 'absent' | {count: {min?: number | undefined; max?: number | undefined; equals?: number | undefined}} | {jsonPath: string; equals: Json};
