@@ -61,6 +61,14 @@ export const CATALOGUE = {
   STORE_UNREACHABLE: {exit: EXIT.error, explanation: 'The object store did not answer.'},
   STORE_DENIED: {exit: EXIT.error, explanation: 'The object store refused the credentials or the action.'},
   STORE_FAILED: {exit: EXIT.error, explanation: 'The object store answered with an error.'},
+  STORE_MISSING: {
+    exit: EXIT.error,
+    explanation: 'An object that should be in the store is not there.',
+  },
+  STORE_CONFLICT: {
+    exit: EXIT.locked,
+    explanation: 'Another writer was first. Objects of a repository are never overwritten.',
+  },
   STORE_CREDENTIALS_MISSING: {exit: EXIT.usage, explanation: 'No credentials for the object store were found.'},
   SNAPSHOT_NOT_FOUND: {exit: EXIT.usage, explanation: 'No snapshot has this id, or the id is ambiguous.'},
   SNAPSHOT_FAILED: {exit: EXIT.error, explanation: 'The snapshot could not be completed; nothing was listed as a recovery point.'},
@@ -78,6 +86,18 @@ export const CATALOGUE = {
   TARGET_REFUSED: {exit: EXIT.error, explanation: 'A guard refused the target: it is the source, is not empty, or was not made by this run.'},
 
   RESTORE_FAILED: {exit: EXIT.failed, explanation: 'Objects of the snapshot could not be restored.'},
+  WORKLOAD_UNHEALTHY: {
+    exit: EXIT.failed,
+    explanation: 'A workload did not become healthy before its deadline; the message says what it waits for.',
+  },
+  PROBE_FAILED: {
+    exit: EXIT.failed,
+    explanation: 'A probe saw something else than the plan expects.',
+  },
+  PROBE_INCONCLUSIVE: {
+    exit: EXIT.inconclusive,
+    explanation: 'A probe could not tell: it met errors, or got no answer in time. Not passed, and not failed.',
+  },
   STEP_FAILED: {exit: EXIT.failed, explanation: 'A scripted step of the plan ended with an error.'},
   DRILL_NOT_FOUND: {exit: EXIT.usage, explanation: 'No drill has this id, or the id is ambiguous.'},
   DRILL_LOCKED: {exit: EXIT.locked, explanation: 'A drill of this plan is already running.'},

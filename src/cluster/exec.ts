@@ -1,3 +1,4 @@
+import {randomUUID} from 'node:crypto';
 import type {Readable, Writable} from 'node:stream';
 import {finished} from 'node:stream/promises';
 import type WebSocket from 'ws';
@@ -19,6 +20,12 @@ export interface ExecRequest {
   command: readonly string[];
   /** Sent to the command and closed at its end. */
   stdin?: Readable | undefined;
+  /**
+   * For a command that may end before its input does, such as a restore that fails: what it leaves is read away, so
+   * that its exit code comes. Without it, containerd holds back the exit code of such a command for as long as the
+   * connection lasts. Needs `sh` and `cat` in the container.
+   */
+  drainStdin?: boolean;
   /** Gets what the command writes, and is ended when all of it is written. Left out, it is thrown away. */
   stdout?: Writable | undefined;
   signal?: AbortSignal | undefined;
@@ -65,9 +72,10 @@ export async function execInPod(cluster: Cluster, request: ExecRequest): Promise
   const {namespace, pod, command} = request;
   const action = `run ${command[0]} in pod ${namespace}/${pod}`;
   const signal = request.timeoutMs ? withDeadline(request.timeoutMs, request.signal) : request.signal;
-  const path = `${objectPath(CORE_TYPES.Pod, {namespace, name: pod})}/exec?${queryOf(request)}`;
+  const drain = request.drainStdin && request.stdin ? drainOf(command) : undefined;
+  const path = `${objectPath(CORE_TYPES.Pod, {namespace, name: pod})}/exec?${queryOf(request, drain?.command ?? command)}`;
   const socket = await openWebSocket(cluster, path, {protocols: [PROTOCOL], action, signal});
-  const run = new Run(socket, request, action);
+  const run = new Run(socket, request, action, drain?.marker);
   const abort = () => socket.terminate();
   if (signal?.aborted) abort();
   signal?.addEventListener('abort', abort, {once: true});
@@ -81,7 +89,14 @@ export async function execInPod(cluster: Cluster, request: ExecRequest): Promise
   }
 }
 
-function queryOf({container, command, stdin}: ExecRequest): string {
+/** The command in a shell that says on stderr when the command has ended, and then reads what is left of the input. */
+function drainOf(command: readonly string[]): {command: string[]; marker: string} {
+  const marker = `pra-ended-${randomUUID()}\n`;
+  const script = `"$@"; code=$?; printf '%s\\n' '${marker.trim()}' >&2; cat >/dev/null; exit $code`;
+  return {command: ['sh', '-c', script, 'sh', ...command], marker};
+}
+
+function queryOf({container, stdin}: ExecRequest, command: readonly string[]): string {
   const query = new URLSearchParams();
   for (const word of command) query.append('command', word);
   if (container) query.set('container', container);
@@ -96,14 +111,19 @@ class Run {
   readonly #socket: WebSocket;
   readonly #request: ExecRequest;
   readonly #action: string;
+  /** On stderr it says that the command wants no more input. */
+  readonly #marker: string | undefined;
   readonly #stderr = new TextTail(STDERR_TAIL_BYTES);
   /** What the server said at the end, as JSON; always the last message. */
   #status: string | undefined;
   /** What broke first on this side: the source of the input or the destination of the output. */
   #failure: unknown;
   #ended = false;
+  /** The command takes no more input. */
+  #sated = false;
 
-  constructor(socket: WebSocket, request: ExecRequest, action: string) {
+  constructor(socket: WebSocket, request: ExecRequest, action: string, marker: string | undefined) {
+    this.#marker = marker;
     this.#socket = socket;
     this.#request = request;
     this.#action = action;
@@ -120,7 +140,7 @@ class Run {
     const closed = new Promise(resolve => this.#socket.once('close', resolve));
     this.#socket.on('message', data => this.#receive(data));
     this.#socket.resume();
-    if (stdin) this.#send(stdin).catch(fail);
+    if (stdin) this.#send(stdin).catch(error => this.#sated || fail(error));
     await closed;
     this.#ended = true;
     stdin?.destroy();
@@ -131,7 +151,7 @@ class Run {
       });
     }
     if (this.#failure !== undefined || this.#status === undefined) throw this.#broken();
-    return {exitCode: this.#exitCode(this.#status), stderr: this.#stderr.text()};
+    return {exitCode: this.#exitCode(this.#status), stderr: this.#said()};
   }
 
   #fail(error: unknown): void {
@@ -145,11 +165,25 @@ class Run {
     const payload = message.subarray(1);
     if (payload.length === 0) return;
     if (message[0] === STDOUT) this.#write(payload);
-    else if (message[0] === STDERR) this.#stderr.add(payload);
+    else if (message[0] === STDERR) this.#hear(payload);
     else if (message[0] === STATUS) {
       this.#status = `${this.#status ?? ''}${payload.toString('utf8')}`;
       this.#socket.close();
     }
+  }
+
+  #hear(payload: Buffer): void {
+    this.#stderr.add(payload);
+    if (this.#marker && !this.#sated && this.#stderr.text().includes(this.#marker)) {
+      this.#sated = true;
+      this.#request.stdin?.destroy();
+      void this.#frame(CLOSE, Buffer.from([STDIN]));
+    }
+  }
+
+  #said(): string {
+    const text = this.#stderr.text();
+    return this.#marker ? text.replace(this.#marker, '') : text;
   }
 
   #write(payload: Buffer): void {
@@ -189,7 +223,7 @@ class Run {
 
   #broken(): PraError {
     if (this.#failure instanceof PraError) return this.#failure;
-    const stderr = this.#stderr.text().trim();
+    const stderr = this.#said().trim();
     const why =
       this.#failure === undefined
         ? 'the connection ended before the exit code came'

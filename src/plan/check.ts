@@ -11,8 +11,16 @@ export interface Mistake {
 export function findSemanticMistakes(plan: Plan): Mistake[] {
   const {spec} = plan;
   return [
-    ...duplicates(spec.groups.map(group => group.name), ['spec', 'groups'], 'group'),
-    ...duplicates(spec.probes.map(probe => probe.name), ['spec', 'probes'], 'probe'),
+    ...duplicates(
+      spec.groups.map(group => group.name),
+      ['spec', 'groups'],
+      'group',
+    ),
+    ...duplicates(
+      spec.probes.map(probe => probe.name),
+      ['spec', 'probes'],
+      'probe',
+    ),
     ...unknownGroups(plan),
     ...recoveryPoint(plan),
     ...canaryWithout(plan),
@@ -20,7 +28,11 @@ export function findSemanticMistakes(plan: Plan): Mistake[] {
 }
 
 function duplicates(names: readonly string[], path: PlanPath, what: string): Mistake[] {
-  return names.flatMap((name, index) => (names.indexOf(name) < index ? [{message: `there is already a ${what} ${name}`, path: [...path, index, 'name']}] : []));
+  return names.flatMap((name, index) =>
+    names.indexOf(name) < index
+      ? [{message: `there is already a ${what} ${name}`, path: [...path, index, 'name']}]
+      : [],
+  );
 }
 
 function unknownGroups({spec}: Plan): Mistake[] {
@@ -41,13 +53,21 @@ function recoveryPoint({spec}: Plan): Mistake[] {
   const path = ['spec', 'recoveryPoint'];
   if (policy === 'id' && id === undefined) return [{message: 'policy id needs `id`', path}];
   if (policy === 'at' && at === undefined) return [{message: 'policy at needs `at`', path}];
-  if (policy !== 'id' && id !== undefined) return [{message: `\`id\` is only for policy id, and the policy is ${policy}`, path: [...path, 'id']}];
+  if (policy !== 'id' && id !== undefined)
+    return [{message: `\`id\` is only for policy id, and the policy is ${policy}`, path: [...path, 'id']}];
   return [];
 }
 
 function canaryWithout({spec}: Plan): Mistake[] {
   if (spec.source.canary) return [];
   return spec.probes.flatMap((probe, index) =>
-    probe.canary ? [{message: `probe ${probe.name} looks for a canary, and spec.source.canary writes none`, path: ['spec', 'probes', index, 'canary']}] : [],
+    probe.canary
+      ? [
+          {
+            message: `probe ${probe.name} looks for a canary, and spec.source.canary writes none`,
+            path: ['spec', 'probes', index, 'canary'],
+          },
+        ]
+      : [],
   );
 }

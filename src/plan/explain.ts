@@ -14,7 +14,13 @@ export interface FieldExplanation {
   supported: boolean;
   default?: unknown;
   allowed?: unknown[] | undefined;
-  fields: {name: string; type: string; required: boolean; supported: boolean; description?: string | undefined}[];
+  fields: {
+    name: string;
+    type: string;
+    required: boolean;
+    supported: boolean;
+    description?: string | undefined;
+  }[];
 }
 
 /**
@@ -27,7 +33,9 @@ export function explainField(path: string): FieldExplanation {
     const known = fieldNamesAt(parts.slice(0, index));
     if (known.includes(part)) continue;
     const right = [...parts.slice(0, index), closest.closest(part, known)].join('.');
-    throw new PraError('USAGE', `a plan has no field ${path}`, {next: known.length > 0 ? [`pra plan explain ${right}`] : ['pra plan explain spec']});
+    throw new PraError('USAGE', `a plan has no field ${path}`, {
+      next: known.length > 0 ? [`pra plan explain ${right}`] : ['pra plan explain spec'],
+    });
   }
   const node = schemaAt(parts) ?? {};
   const parent = schemaAt(parts.slice(0, -1));
@@ -42,12 +50,19 @@ export function explainField(path: string): FieldExplanation {
     allowed: node.enum,
     fields: fieldNamesAt(parts).map(name => {
       const child = schemaAt([...parts, name]) ?? {};
-      return {name, type: typeOf(child), required: isRequired(node, name), supported: !isUnsupported([path, name].filter(Boolean).join('.')), description: child.description};
+      return {
+        name,
+        type: typeOf(child),
+        required: isRequired(node, name),
+        supported: !isUnsupported([path, name].filter(Boolean).join('.')),
+        description: child.description,
+      };
     }),
   };
 }
 
-const isRequired = (node: SchemaNode | undefined, name: string) => Boolean((node?.required ?? node?.items?.required)?.includes(name));
+const isRequired = (node: SchemaNode | undefined, name: string) =>
+  Boolean((node?.required ?? node?.items?.required)?.includes(name));
 
 function typeOf(node: SchemaNode): string {
   if (node.format === 'pra-duration') return 'duration';
@@ -69,19 +84,33 @@ export function explainPlan(plan: Plan): string[] {
     spec.recoveryPoint.policy === 'fresh'
       ? `Take a snapshot of ${source.include.namespaces.join(', ')} from context ${source.kubeconfig.context ?? '(current)'} into ${spec.repository.url}.`
       : `Use the ${spec.recoveryPoint.id ?? 'latest'} snapshot in ${spec.repository.url}.`,
-    ...(source.canary ? [`Write a fresh canary into ${source.canary.namespace}${source.canary.sql ? ' and its database' : ''} first.`] : []),
-    ...dumps.map(volume => `Save the data of ${JSON.stringify(volume.select)} with ${volume.dump?.command[0] ?? 'a dump'}.`),
+    ...(source.canary
+      ? [
+          `Write a fresh canary into ${source.canary.namespace}${source.canary.sql ? ' and its database' : ''} first.`,
+        ]
+      : []),
+    ...dumps.map(
+      volume =>
+        `Save the data of ${JSON.stringify(volume.select)} with ${volume.dump?.command[0] ?? 'a dump'}.`,
+    ),
     `T0: the recovery is declared. Bring up a fresh cluster with ${target.terraform.dir} and check that it is not the source and is empty.`,
     'Restore all objects, with workloads stopped, CronJobs suspended and load balancers turned into cluster-internal services.',
-    ...orderGroups(spec.groups).flatMap((layer, index) => layer.map(name => groupSentence(plan, name, index))),
-    ...spec.probes.map(probe => `Probe ${probe.name}${probe.required ? '' : ' (optional)'}: proves ${probe.proves}.`),
+    ...orderGroups(spec.groups).flatMap((layer, index) =>
+      layer.map(name => groupSentence(plan, name, index)),
+    ),
+    ...spec.probes.map(
+      probe => `Probe ${probe.name}${probe.required ? '' : ' (optional)'}: proves ${probe.proves}.`,
+    ),
     `Destroy the target. The objectives are RTO ${formatDuration(objectives.rto)} and RPO ${formatDuration(objectives.rpo)}.`,
   ];
 }
 
 function groupSentence(plan: Plan, name: string, layer: number): string {
   const group = plan.spec.groups.find(candidate => candidate.name === name);
-  const after = group && group.dependsOn.length > 0 ? ` after ${group.dependsOn.join(', ')} ${group.dependsOn.length > 1 ? 'are' : 'is'} healthy` : '';
+  const after =
+    group && group.dependsOn.length > 0
+      ? ` after ${group.dependsOn.join(', ')} ${group.dependsOn.length > 1 ? 'are' : 'is'} healthy`
+      : '';
   const steps = group?.steps?.length ? `, then run ${group.steps.map(step => step.name).join(', ')}` : '';
   return `Stage ${layer + 1}: start group ${name} (${group?.select.namespaces?.join(', ') ?? group?.select.selector ?? 'everything'})${after}, wait until it is healthy, bring back its data${steps}.`;
 }

@@ -15,14 +15,20 @@ export function orderGroups(groups: readonly Grouped[]): string[][] {
   for (const group of groups) {
     const unknown = group.dependsOn.find(needed => !names.includes(needed));
     if (unknown === undefined) continue;
-    throw new PraError('PLAN_INVALID', `group ${group.name} depends on ${unknown}, which is no group of the plan`, {
-      next: [`did you mean ${closest.closest(unknown, names)}?`],
-    });
+    throw new PraError(
+      'PLAN_INVALID',
+      `group ${group.name} depends on ${unknown}, which is no group of the plan`,
+      {
+        next: [`did you mean ${closest.closest(unknown, names)}?`],
+      },
+    );
   }
   const layers: string[][] = [];
   const placed = new Set<string>();
   while (placed.size < groups.length) {
-    const layer = groups.filter(group => !placed.has(group.name) && group.dependsOn.every(needed => placed.has(needed)));
+    const layer = groups.filter(
+      group => !placed.has(group.name) && group.dependsOn.every(needed => placed.has(needed)),
+    );
     if (layer.length === 0) {
       const circle = findCircle(groups.filter(group => !placed.has(group.name)));
       throw new PraError('PLAN_CYCLE', `groups depend on each other in a circle: ${circle.join(' → ')}`, {

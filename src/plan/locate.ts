@@ -7,7 +7,13 @@ export type PlanPath = readonly PropertyKey[];
  * Finds the place of a value in the file. For a path that does not exist, the place of the nearest thing above it.
  * With `key`, the place of the field's name instead of its value.
  */
-export function locateIn(document: Document, lines: LineCounter, file: string, path: PlanPath, key = false): SourceLocation {
+export function locateIn(
+  document: Document,
+  lines: LineCounter,
+  file: string,
+  path: PlanPath,
+  key = false,
+): SourceLocation {
   const place = key ? keyNode(document, path) : undefined;
   const node = place ?? nearestNode(document, path);
   if (!node?.range) return {file};

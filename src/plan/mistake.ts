@@ -1,5 +1,5 @@
 import closest from 'fastest-levenshtein';
-import {z} from 'zod';
+import type {z} from 'zod';
 import type {Finding, SourceLocation} from '../errors.ts';
 import type {PlanPath} from './locate.ts';
 import {fieldNamesAt} from './walk.ts';
@@ -10,7 +10,9 @@ type Locate = (path: PlanPath, key?: boolean) => SourceLocation;
 /** What zod found wrong, in words, each with its place and, for an unknown field, the nearest right name. */
 export function findingsOf(error: z.ZodError, value: unknown, locate: Locate): Finding[] {
   const place = ({location}: Finding) => (location?.line ?? 0) * 10_000 + (location?.column ?? 0);
-  return error.issues.flatMap(issue => issueFindings(issue, value, locate)).sort((a, b) => place(a) - place(b));
+  return error.issues
+    .flatMap(issue => issueFindings(issue, value, locate))
+    .sort((a, b) => place(a) - place(b));
 }
 
 function issueFindings(issue: Issue, value: unknown, locate: Locate): Finding[] {
@@ -29,11 +31,19 @@ function issueFindings(issue: Issue, value: unknown, locate: Locate): Finding[] 
   if (issue.code === 'invalid_union') {
     const deepest = issue.errors.toSorted((a, b) => depth(b) - depth(a))[0];
     if (deepest && depth(deepest) > 0) {
-      return deepest.flatMap(inner => issueFindings({...inner, path: [...issue.path, ...inner.path]}, value, locate));
+      return deepest.flatMap(inner =>
+        issueFindings({...inner, path: [...issue.path, ...inner.path]}, value, locate),
+      );
     }
   }
   const missing = issue.code === 'invalid_type' && valueAt(value, issue.path) === undefined;
-  if (missing) return [{message: `\`${String(issue.path.at(-1))}\` is missing${issue.path.length > 1 ? ` in ${pathText(issue.path.slice(0, -1))}` : ''}`, location: locate(issue.path)}];
+  if (missing)
+    return [
+      {
+        message: `\`${String(issue.path.at(-1))}\` is missing${issue.path.length > 1 ? ` in ${pathText(issue.path.slice(0, -1))}` : ''}`,
+        location: locate(issue.path),
+      },
+    ];
   return [{message: `${where || 'the plan'}: ${wordsOf(issue)}`, location: locate(issue.path)}];
 }
 
@@ -41,7 +51,8 @@ const depth = (issues: readonly Issue[]) => Math.max(0, ...issues.map(issue => i
 
 function wordsOf(issue: Issue): string {
   if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}`;
-  if (issue.code === 'invalid_value') return `must be ${issue.values.map(value => JSON.stringify(value)).join(' or ')}`;
+  if (issue.code === 'invalid_value')
+    return `must be ${issue.values.map(value => JSON.stringify(value)).join(' or ')}`;
   if (issue.code === 'invalid_union') return 'has a wrong type';
   return issue.message;
 }
@@ -53,7 +64,11 @@ function article(type: string): string {
 
 /** `spec.groups[1].name`, as people write it. */
 export function pathText(path: PlanPath): string {
-  return path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`), '');
+  return path.reduce<string>(
+    (text, part) =>
+      typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`,
+    '',
+  );
 }
 
 export function valueAt(value: unknown, path: PlanPath): unknown {

@@ -11,16 +11,26 @@ export function resolvePaths(plan: Plan, dir: string): Plan {
   const {terraform} = plan.spec.target;
   const from = (path: string) => (isAbsolute(path) ? path : resolve(dir, path));
   const own = join(packageRoot(), terraform.dir);
-  const moduleDir = !isAbsolute(terraform.dir) && !existsSync(from(terraform.dir)) && existsSync(own) ? own : from(terraform.dir);
+  const moduleDir =
+    !isAbsolute(terraform.dir) && !existsSync(from(terraform.dir)) && existsSync(own)
+      ? own
+      : from(terraform.dir);
   const {kubeconfig} = plan.spec.source;
   return {
     ...plan,
     spec: {
       ...plan.spec,
-      source: {...plan.spec.source, kubeconfig: kubeconfig.path === undefined ? kubeconfig : {...kubeconfig, path: from(kubeconfig.path)}},
+      source: {
+        ...plan.spec.source,
+        kubeconfig: kubeconfig.path === undefined ? kubeconfig : {...kubeconfig, path: from(kubeconfig.path)},
+      },
       target: {
         ...plan.spec.target,
-        terraform: {...terraform, dir: moduleDir, ...(terraform.varFile === undefined ? {} : {varFile: from(terraform.varFile)})},
+        terraform: {
+          ...terraform,
+          dir: moduleDir,
+          ...(terraform.varFile === undefined ? {} : {varFile: from(terraform.varFile)}),
+        },
       },
     },
   };

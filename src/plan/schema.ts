@@ -27,13 +27,24 @@ const spec = z.strictObject({
   target,
   isolation: isolation.prefault({}),
   transforms: z.array(transform).default([]),
-  groups: z.array(group).min(1).describe('What starts together, and in which order; one graph over all namespaces'),
+  groups: z
+    .array(group)
+    .min(1)
+    .describe('What starts together, and in which order; one graph over all namespaces'),
   probes: z.array(probe).min(1).describe('What proves that the recovery worked'),
-  finally: z.array(z.strictObject({name, collect: z.array(z.enum(['events', 'podLogs'])).min(1)})).default([]),
+  finally: z
+    .array(z.strictObject({name, collect: z.array(z.enum(['events', 'podLogs'])).min(1)}))
+    .default([]),
   cleanup: z
-    .strictObject({destroy: z.enum(['always']).default('always'), keepOnFailure: duration.optional(), verifyEmpty: z.boolean().default(true)})
+    .strictObject({
+      destroy: z.enum(['always']).default('always'),
+      keepOnFailure: duration.optional(),
+      verifyEmpty: z.boolean().default(true),
+    })
     .prefault({}),
-  schedule: z.strictObject({cron: z.string(), timezone: z.string().optional(), overdueAfter: duration.optional()}).optional(),
+  schedule: z
+    .strictObject({cron: z.string(), timezone: z.string().optional(), overdueAfter: duration.optional()})
+    .optional(),
   evidence: z
     .strictObject({
       formats: z.array(z.enum(['json', 'html', 'junit'])).optional(),

@@ -41,12 +41,18 @@ const VALUES: readonly [path: string, values: readonly string[], what: string][]
 /** Every field of a plan, as it was written, that this version does not carry out. */
 export function findUnsupported(value: unknown): Unsupported[] {
   const fields = FIELDS.flatMap(([pattern, what]) =>
-    expand(value, pattern).map(path => ({message: `\`${String(path.at(-1))}\` is not supported yet (${what})`, path})),
+    expand(value, pattern).map(path => ({
+      message: `\`${String(path.at(-1))}\` is not supported yet (${what})`,
+      path,
+    })),
   );
   const values = VALUES.flatMap(([pattern, refused, what]) =>
     expand(value, pattern)
       .filter(path => refused.includes(String(valueAt(value, path))))
-      .map(path => ({message: `\`${String(path.at(-1))}: ${String(valueAt(value, path))}\` is not supported yet (${what})`, path})),
+      .map(path => ({
+        message: `\`${String(path.at(-1))}: ${String(valueAt(value, path))}\` is not supported yet (${what})`,
+        path,
+      })),
   );
   return [...fields, ...values];
 }
@@ -58,7 +64,9 @@ export function isUnsupported(path: string): boolean {
 
 /** All paths of the value that fit a pattern, in which `[]` stands for every item of a list. */
 function expand(value: unknown, pattern: string): PlanPath[] {
-  const parts = pattern.split('.').flatMap(part => (part.endsWith('[]') ? [part.slice(0, -2), '[]'] : [part]));
+  const parts = pattern
+    .split('.')
+    .flatMap(part => (part.endsWith('[]') ? [part.slice(0, -2), '[]'] : [part]));
   let paths: PlanPath[] = [[]];
   for (const part of parts) {
     paths = paths.flatMap(path => {

@@ -35,7 +35,9 @@ let generated: SchemaNode | undefined;
 
 /** The JSON Schema of a plan file, before parsing: what editors check while someone types. */
 export function planJsonSchema(): SchemaNode {
-  generated ??= schemaNode.parse(z.toJSONSchema(planSchema, {io: 'input', target: 'draft-2020-12', reused: 'inline'}));
+  generated ??= schemaNode.parse(
+    z.toJSONSchema(planSchema, {io: 'input', target: 'draft-2020-12', reused: 'inline'}),
+  );
   return generated;
 }
 
@@ -57,5 +59,7 @@ export function schemaAt(path: readonly PropertyKey[]): SchemaNode | undefined {
 export function fieldNamesAt(path: readonly PropertyKey[]): string[] {
   const node = schemaAt(path);
   if (!node) return [];
-  return [node, ...(node.anyOf ?? [])].flatMap(part => Object.keys(part.properties ?? part.items?.properties ?? {}));
+  return [node, ...(node.anyOf ?? [])].flatMap(part =>
+    Object.keys(part.properties ?? part.items?.properties ?? {}),
+  );
 }

@@ -6,9 +6,15 @@ import {openService, splitRef} from './service-stream.ts';
 import {queryValue} from './sql.ts';
 
 /** Asks the source what the recovered cluster will have to answer: for every probe that compares with the snapshot. */
-export async function measureBaselines(probes: readonly PlanProbe[], cluster: Cluster, signal: AbortSignal): Promise<{probe: string; value: Json}[]> {
+export async function measureBaselines(
+  probes: readonly PlanProbe[],
+  cluster: Cluster,
+  signal: AbortSignal,
+): Promise<{probe: string; value: Json}[]> {
   const compared = probes.filter(probe => probe.compare && 'baseline' in probe.compare);
-  const measured = await Promise.all(compared.map(async probe => ({probe: probe.name, value: await measure(probe, cluster, signal)})));
+  const measured = await Promise.all(
+    compared.map(async probe => ({probe: probe.name, value: await measure(probe, cluster, signal)})),
+  );
   return measured.flatMap(({probe, value}) => (value === undefined ? [] : [{probe, value}]));
 }
 

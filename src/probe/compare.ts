@@ -8,10 +8,15 @@ import type {Observation} from './probe.ts';
  * Compares what was seen with what the plan expects: a fixed value, or the one measured at the snapshot.
  * @throws PraError when the snapshot has no baseline for this probe: nothing was compared, so nothing was proved.
  */
-export function compareObserved(probe: PlanProbe, observed: Json, baselines: ReadonlyMap<string, Json>): Observation {
+export function compareObserved(
+  probe: PlanProbe,
+  observed: Json,
+  baselines: ReadonlyMap<string, Json>,
+): Observation {
   const {compare} = probe;
   if (!compare) return {passed: true, message: `saw ${show(observed)}`, observed};
-  if ('equals' in compare) return judge(observed, compare.equals, isDeepStrictEqual(observed, compare.equals), '');
+  if ('equals' in compare)
+    return judge(observed, compare.equals, isDeepStrictEqual(observed, compare.equals), '');
   const baseline = baselines.get(probe.name);
   if (baseline === undefined) {
     throw new PraError('SNAPSHOT_FAILED', `the snapshot has no baseline for probe ${probe.name}`, {
@@ -23,7 +28,9 @@ export function compareObserved(probe: PlanProbe, observed: Json, baselines: Rea
 }
 
 function judge(observed: Json, expected: Json, passed: boolean, as: string): Observation {
-  const message = passed ? `${show(observed)}${as}` : `expected ${show(expected)}${as}, saw ${show(observed)}`;
+  const message = passed
+    ? `${show(observed)}${as}`
+    : `expected ${show(expected)}${as}, saw ${show(observed)}`;
   return {passed, message, expected, observed};
 }
 
@@ -31,7 +38,8 @@ function judge(observed: Json, expected: Json, passed: boolean, as: string): Obs
 export function isWithin(observed: Json, baseline: Json, tolerance: number | string): boolean {
   const [a, b] = [asNumber(observed), asNumber(baseline)];
   if (a === undefined || b === undefined) return isDeepStrictEqual(observed, baseline);
-  const allowed = typeof tolerance === 'number' ? tolerance : (Math.abs(b) * Number.parseFloat(tolerance)) / 100;
+  const allowed =
+    typeof tolerance === 'number' ? tolerance : (Math.abs(b) * Number.parseFloat(tolerance)) / 100;
   return Math.abs(a - b) <= allowed;
 }
 

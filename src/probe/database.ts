@@ -37,7 +37,10 @@ export interface Dsn {
 export function parseDsn(text: string, namespace: string): Dsn {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^postgres(ql)?:$/.test(url.protocol) || !url.hostname) {
-    throw new PraError('PLAN_INVALID', 'the Secret of a sql probe does not hold a DSN such as postgres://user:password@service.namespace.svc:5432/database');
+    throw new PraError(
+      'PLAN_INVALID',
+      'the Secret of a sql probe does not hold a DSN such as postgres://user:password@service.namespace.svc:5432/database',
+    );
   }
   const [service = '', ns] = url.hostname.split('.');
   return {
@@ -58,8 +61,15 @@ export async function withDatabase<T>(
   work: (query: (sql: string, values?: string[]) => Promise<Json[][]>) => Promise<T>,
 ): Promise<T> {
   const [reference = '', key = 'dsn'] = secretRef.split('#');
-  const dsn = parseDsn(await readSecret(cluster, reference, key, {signal: options.signal}), reference.split('/')[0] ?? '');
-  const stream = await openService(cluster, {namespace: dsn.namespace, name: dsn.service, port: dsn.port}, options.signal);
+  const dsn = parseDsn(
+    await readSecret(cluster, reference, key, {signal: options.signal}),
+    reference.split('/')[0] ?? '',
+  );
+  const stream = await openService(
+    cluster,
+    {namespace: dsn.namespace, name: dsn.service, port: dsn.port},
+    options.signal,
+  );
   return useConnection(asSocket(stream), dsn, options.readOnly, work);
 }
 

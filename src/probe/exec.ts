@@ -11,9 +11,14 @@ const MAX_OUTPUT_BYTES = 64 * 1024;
 export const observeExec: Observe = async (probe, {cluster}, signal) => {
   const wanted = probe.exec;
   if (!wanted) throw new PraError('BUG', 'not an exec probe');
-  const pods = await listAll(cluster, CORE_TYPES.Pod, {namespace: wanted.namespace, labelSelector: wanted.selector, signal});
+  const pods = await listAll(cluster, CORE_TYPES.Pod, {
+    namespace: wanted.namespace,
+    labelSelector: wanted.selector,
+    signal,
+  });
   const pod = pods[0]?.metadata.name;
-  if (pod === undefined) return {passed: false, message: `no pod in ${wanted.namespace} fits ${wanted.selector}`};
+  if (pod === undefined)
+    return {passed: false, message: `no pod in ${wanted.namespace} fits ${wanted.selector}`};
   let output = '';
   const stdout = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -22,9 +27,21 @@ export const observeExec: Observe = async (probe, {cluster}, signal) => {
     },
   });
   const container = wanted.container === undefined ? {} : {container: wanted.container};
-  const {exitCode} = await execInPod(cluster, {namespace: wanted.namespace, pod, ...container, command: wanted.command, stdout, signal});
+  const {exitCode} = await execInPod(cluster, {
+    namespace: wanted.namespace,
+    pod,
+    ...container,
+    command: wanted.command,
+    stdout,
+    signal,
+  });
   const {expect} = wanted;
   const said = expect.stdoutIncludes === undefined || output.includes(expect.stdoutIncludes);
   const passed = exitCode === expect.exitCode && said;
-  return {passed, message: `exit code ${exitCode}${said ? '' : `, and its output does not contain "${expect.stdoutIncludes}"`}`, expected: expect.exitCode, observed: exitCode};
+  return {
+    passed,
+    message: `exit code ${exitCode}${said ? '' : `, and its output does not contain "${expect.stdoutIncludes}"`}`,
+    expected: expect.exitCode,
+    observed: exitCode,
+  };
 };

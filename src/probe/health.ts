@@ -1,6 +1,6 @@
-import {objectRef} from '../cluster/object.ts';
 import {readObject} from '../cluster/apply.ts';
 import {judgeHealth} from '../cluster/health.ts';
+import {objectRef} from '../cluster/object.ts';
 import type {Observe} from './probe.ts';
 
 /** Every workload that the snapshot had is there and healthy. */
@@ -8,7 +8,12 @@ export const observeHealth: Observe = async (probe, context, signal) => {
   const workloads = context.workloads(probe.health?.groups);
   const states = await Promise.all(
     workloads.map(async ({type, name, namespace}) => {
-      const object = await readObject(context.cluster, type, {name, ...(namespace === undefined ? {} : {namespace})}, {signal});
+      const object = await readObject(
+        context.cluster,
+        type,
+        {name, ...(namespace === undefined ? {} : {namespace})},
+        {signal},
+      );
       const ref = object ? objectRef(object) : `${type.kind} ${namespace ?? ''}/${name}`;
       const health = object ? judgeHealth(object) : {state: 'missing', reason: 'it is not there'};
       return {ref, ...health};
@@ -17,6 +22,12 @@ export const observeHealth: Observe = async (probe, context, signal) => {
   const sick = states.filter(state => state.state !== 'healthy' && state.state !== 'suspended');
   const observed = {healthy: states.length - sick.length, of: states.length};
   const expected = {healthy: states.length, of: states.length};
-  if (sick.length === 0) return {passed: true, message: `${states.length} workloads healthy`, observed, expected};
-  return {passed: false, message: sick.map(state => `${state.ref} is ${state.state}: ${state.reason}`).join('; '), observed, expected};
+  if (sick.length === 0)
+    return {passed: true, message: `${states.length} workloads healthy`, observed, expected};
+  return {
+    passed: false,
+    message: sick.map(state => `${state.ref} is ${state.state}: ${state.reason}`).join('; '),
+    observed,
+    expected,
+  };
 };

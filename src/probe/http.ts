@@ -17,12 +17,23 @@ type HttpProbe = NonNullable<PlanProbe['http']>;
 export const observeHttp: Observe = async (probe, {cluster, baselines}, signal) => {
   const wanted = probe.http;
   if (!wanted) throw new PraError('BUG', 'not an http probe');
-  const answer = await ask(wanted, await openService(cluster, {...splitRef(wanted.service), port: wanted.port}, signal), signal);
+  const answer = await ask(
+    wanted,
+    await openService(cluster, {...splitRef(wanted.service), port: wanted.port}, signal),
+    signal,
+  );
   const mismatch = mismatchOf(wanted, answer);
   if (mismatch) return mismatch;
   const value = valueOf(wanted, answer.body);
-  if (value === undefined) return {passed: true, message: `status ${answer.status}`, expected: wanted.expect.status, observed: answer.status};
-  if (wanted.expect.json?.equals !== undefined) return compareObserved({...probe, compare: {equals: wanted.expect.json.equals}}, value, baselines);
+  if (value === undefined)
+    return {
+      passed: true,
+      message: `status ${answer.status}`,
+      expected: wanted.expect.status,
+      observed: answer.status,
+    };
+  if (wanted.expect.json?.equals !== undefined)
+    return compareObserved({...probe, compare: {equals: wanted.expect.json.equals}}, value, baselines);
   return compareObserved(probe, value, baselines);
 };
 
@@ -35,22 +46,50 @@ export function valueOf(wanted: HttpProbe, body: string): Json | undefined {
 function mismatchOf(wanted: HttpProbe, answer: {status: number; body: string}): Observation | undefined {
   const {status, bodyIncludes} = wanted.expect;
   if (answer.status !== status) {
-    return {passed: false, message: `status ${answer.status}, expected ${status}`, expected: status, observed: answer.status};
+    return {
+      passed: false,
+      message: `status ${answer.status}, expected ${status}`,
+      expected: status,
+      observed: answer.status,
+    };
   }
   if (bodyIncludes !== undefined && !answer.body.includes(bodyIncludes)) {
-    return {passed: false, message: `the answer does not contain "${bodyIncludes}"`, expected: bodyIncludes, observed: answer.body.slice(0, 200)};
+    return {
+      passed: false,
+      message: `the answer does not contain "${bodyIncludes}"`,
+      expected: bodyIncludes,
+      observed: answer.body.slice(0, 200),
+    };
   }
   return undefined;
 }
 
 /** One GET over a connection that is there already. */
-export async function ask(wanted: HttpProbe, stream: Duplex, signal: AbortSignal): Promise<{status: number; body: string}> {
+export async function ask(
+  wanted: HttpProbe,
+  stream: Duplex,
+  signal: AbortSignal,
+): Promise<{status: number; body: string}> {
   const host = splitRef(wanted.service).name;
   // Certificates inside a cluster name services, seldom an authority that is known outside; what is proved here is the answer.
-  const createConnection = () => (wanted.scheme === 'https' ? connectTls({socket: stream, servername: host, rejectUnauthorized: false}) : stream);
+  const createConnection = () =>
+    wanted.scheme === 'https'
+      ? connectTls({socket: stream, servername: host, rejectUnauthorized: false})
+      : stream;
   const send = wanted.scheme === 'https' ? requestTls : request;
   const {promise, resolve, reject} = Promise.withResolvers<IncomingMessage>();
-  const outgoing = send({method: 'GET', path: wanted.path, host, headers: {host, connection: 'close', 'user-agent': 'pra'}, createConnection, agent: false, signal}, resolve);
+  const outgoing = send(
+    {
+      method: 'GET',
+      path: wanted.path,
+      host,
+      headers: {host, connection: 'close', 'user-agent': 'pra'},
+      createConnection,
+      agent: false,
+      signal,
+    },
+    resolve,
+  );
   outgoing.once('error', reject);
   stream.once('error', reject);
   outgoing.end();

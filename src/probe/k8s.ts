@@ -20,19 +20,47 @@ export const observeK8s: Observe = async (probe, {cluster}, signal) => {
         ...(wanted.selector === undefined ? {} : {labelSelector: wanted.selector}),
       })
     : [];
-  const found = wanted.name === undefined ? objects : objects.filter(object => object.metadata.name === wanted.name);
+  const found =
+    wanted.name === undefined ? objects : objects.filter(object => object.metadata.name === wanted.name);
   return judgeObjects(wanted, found);
 };
 
-function judgeObjects({kind, expect}: {kind: string; expect: Expectation}, found: readonly KubeObject[]): Observation {
+function judgeObjects(
+  {kind, expect}: {kind: string; expect: Expectation},
+  found: readonly KubeObject[],
+): Observation {
   const count = `${found.length} ${kind}`;
-  if (expect === 'present') return {passed: found.length > 0, message: found.length > 0 ? count : `there is no such ${kind}`, expected: expect, observed: found.length};
-  if (expect === 'absent') return {passed: found.length === 0, message: found.length === 0 ? `no ${kind}, as expected` : count, expected: expect, observed: found.length};
+  if (expect === 'present')
+    return {
+      passed: found.length > 0,
+      message: found.length > 0 ? count : `there is no such ${kind}`,
+      expected: expect,
+      observed: found.length,
+    };
+  if (expect === 'absent')
+    return {
+      passed: found.length === 0,
+      message: found.length === 0 ? `no ${kind}, as expected` : count,
+      expected: expect,
+      observed: found.length,
+    };
   if ('count' in expect) {
     const {min, max, equals} = expect.count;
-    const passed = (equals === undefined || found.length === equals) && (min === undefined || found.length >= min) && (max === undefined || found.length <= max);
-    const expected = {...(min === undefined ? {} : {min}), ...(max === undefined ? {} : {max}), ...(equals === undefined ? {} : {equals})};
-    return {passed, message: passed ? count : `${count}, expected ${show(expected)}`, expected, observed: found.length};
+    const passed =
+      (equals === undefined || found.length === equals) &&
+      (min === undefined || found.length >= min) &&
+      (max === undefined || found.length <= max);
+    const expected = {
+      ...(min === undefined ? {} : {min}),
+      ...(max === undefined ? {} : {max}),
+      ...(equals === undefined ? {} : {equals}),
+    };
+    return {
+      passed,
+      message: passed ? count : `${count}, expected ${show(expected)}`,
+      expected,
+      observed: found.length,
+    };
   }
   const values = found.map(object => readPath(object, expect.jsonPath));
   const passed = found.length > 0 && values.every(value => show(value ?? null) === show(expect.equals));
@@ -40,4 +68,8 @@ function judgeObjects({kind, expect}: {kind: string; expect: Expectation}, found
   return {passed, message: `${expect.jsonPath} is ${show(observed)}`, expected: expect.equals, observed};
 }
 
-type Expectation = 'present' | 'absent' | {count: {min?: number | undefined; max?: number | undefined; equals?: number | undefined}} | {jsonPath: string; equals: Json};
+type Expectation =
+  | 'present'
+  | 'absent'
+  | {count: {min?: number | undefined; max?: number | undefined; equals?: number | undefined}}
+  | {jsonPath: string; equals: Json};

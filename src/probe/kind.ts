@@ -1,6 +1,6 @@
 import {PraError} from '../errors.ts';
-import type {PlanProbe} from '../plan/schema.ts';
 import {PROBE_KINDS} from '../plan/schema/probe.ts';
+import type {PlanProbe} from '../plan/schema.ts';
 import {observeCanary} from './canary.ts';
 import {observeExec} from './exec.ts';
 import {observeHealth} from './health.ts';

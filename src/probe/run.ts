@@ -1,6 +1,6 @@
+import {messageOf, PraError} from '../errors.ts';
 import type {DrillProbe, DrillSample} from '../evidence/record.ts';
 import type {PlanProbe} from '../plan/schema.ts';
-import {messageOf, PraError} from '../errors.ts';
 import {type Clock, systemClock} from '../std/clock.ts';
 import {formatDuration} from '../std/duration.ts';
 import {sleep, withDeadline} from '../std/wait.ts';
@@ -23,7 +23,11 @@ export interface RunProbeOptions {
  * that errs has not failed; too many of them, or no answer before the deadline, leave the probe inconclusive.
  * @returns the probe as the record has it. It rejects only when the signal aborts.
  */
-export async function runProbe(probe: PlanProbe, context: ProbeContext, options: RunProbeOptions): Promise<DrillProbe> {
+export async function runProbe(
+  probe: PlanProbe,
+  context: ProbeContext,
+  options: RunProbeOptions,
+): Promise<DrillProbe> {
   const clock = options.clock ?? systemClock;
   const look = options.look ?? (signal => observe(probe, context, signal));
   const {policy} = probe;
@@ -72,7 +76,8 @@ async function takeSample(
     return {sample: {at, outcome, message: seen.message, observed: seen.observed, durationMs: took()}, seen};
   } catch (error) {
     signal.throwIfAborted();
-    const message = error instanceof PraError && error.why ? `${error.message}: ${error.why}` : messageOf(error);
+    const message =
+      error instanceof PraError && error.why ? `${error.message}: ${error.why}` : messageOf(error);
     return {sample: {at, outcome: 'error', message, durationMs: took()}};
   }
 }

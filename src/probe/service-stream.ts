@@ -9,7 +9,12 @@ export async function openService(
   service: {namespace: string; name: string; port: number | string},
   signal: AbortSignal,
 ): Promise<Duplex> {
-  const {pod, port} = await resolveService(cluster, {namespace: service.namespace, service: service.name, port: service.port, signal});
+  const {pod, port} = await resolveService(cluster, {
+    namespace: service.namespace,
+    service: service.name,
+    port: service.port,
+    signal,
+  });
   return forwardPort(cluster, {namespace: service.namespace, pod, port, signal});
 }
 

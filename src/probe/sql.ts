@@ -1,6 +1,6 @@
+import type {Cluster} from '../cluster/client.ts';
 import {PraError} from '../errors.ts';
 import type {Json} from '../std/json.ts';
-import type {Cluster} from '../cluster/client.ts';
 import {compareObserved} from './compare.ts';
 import {SqlError, withDatabase} from './database.ts';
 import type {Observe} from './probe.ts';
@@ -14,14 +14,21 @@ export const observeSql: Observe = async (probe, {cluster, baselines}, signal) =
   try {
     return compareObserved(probe, await queryValue(cluster, probe.sql, signal), baselines);
   } catch (error) {
-    if (error instanceof SqlError && NOT_THERE.test(error.state)) return {passed: false, message: error.message, observed: null};
+    if (error instanceof SqlError && NOT_THERE.test(error.state))
+      return {passed: false, message: error.message, observed: null};
     throw error;
   }
 };
 
 /** The answer of a query: one value where it is one, otherwise its rows. */
-export async function queryValue(cluster: Cluster, sql: {secretRef: string; query: string}, signal: AbortSignal): Promise<Json> {
-  const rows = await withDatabase(cluster, sql.secretRef, {readOnly: true, signal}, query => query(sql.query));
+export async function queryValue(
+  cluster: Cluster,
+  sql: {secretRef: string; query: string},
+  signal: AbortSignal,
+): Promise<Json> {
+  const rows = await withDatabase(cluster, sql.secretRef, {readOnly: true, signal}, query =>
+    query(sql.query),
+  );
   const [first] = rows;
   return rows.length === 1 && first?.length === 1 ? (first[0] ?? null) : rows;
 }

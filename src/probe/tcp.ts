@@ -1,6 +1,6 @@
 import {PraError} from '../errors.ts';
-import {openService, splitRef} from './service-stream.ts';
 import type {Observe} from './probe.ts';
+import {openService, splitRef} from './service-stream.ts';
 
 const SETTLE_MS = 500;
 

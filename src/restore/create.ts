@@ -45,9 +45,11 @@ async function create(session: RestoreSession, item: RestoreItem, object: KubeOb
     remember(session, item, created);
     return {outcome: session.altered.has(item.ref) ? 'changed' : 'created'};
   } catch (error) {
-    if (isApiError(error, 409) && error.reason === 'AlreadyExists') return reconcile(session, item, object, error);
+    if (isApiError(error, 409) && error.reason === 'AlreadyExists')
+      return reconcile(session, item, object, error);
     // A Service that is there holds its node port, which the API server says instead of that it is there.
-    if (isApiError(error, 422) && item.object.kind === 'Service') return reconcile(session, item, object, error);
+    if (isApiError(error, 422) && item.object.kind === 'Service')
+      return reconcile(session, item, object, error);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import type {KubeObject} from '../cluster/object.ts';
 import type {Json} from '../std/json.ts';
-import {isJsonObject, stringAt, withoutAt} from '../std/json-at.ts';
+import {isJsonObject, objectAt, stringAt, withoutAt} from '../std/json-at.ts';
 import {wakePatch} from './inert.ts';
 
 /**
@@ -37,7 +37,13 @@ const isEmpty = (value: unknown) =>
 export function isRestored(live: KubeObject, wanted: KubeObject): boolean {
   if (covers(live, wanted) || isConvertedLater(live, wanted)) return true;
   const wake = wakePatch(wanted);
-  return wake !== undefined && covers(live, mergePatch(JSON.parse(JSON.stringify(wanted)), wake));
+  if (wake === undefined) return false;
+  const woken = mergePatch(JSON.parse(JSON.stringify(wanted)), wake);
+  const annotations = Object.keys(objectAt(woken, 'metadata', 'annotations') ?? {});
+  return covers(
+    live,
+    annotations.length > 0 || !isJsonObject(woken) ? woken : withoutAt(woken, ['metadata', 'annotations']),
+  );
 }
 
 /** A definition whose conversion webhook has been put back already (conversion.ts). */

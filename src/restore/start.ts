@@ -13,6 +13,8 @@ export interface StartOptions extends RestoreOptions {
   timeoutMs: number;
   /** How long a workload must stay healthy before it counts. */
   stabilityMs?: number;
+  /** Texts in a workload's reason that no waiting mends, which end the wait at once. */
+  finalReasons?: readonly string[];
 }
 
 export interface WorkloadStart {
@@ -32,6 +34,8 @@ export interface GroupStart {
   durationMs: number;
 }
 
+/** An image that the target is not to pull, or that has no valid name, will not come by itself. */
+const FINAL_REASONS = ['ErrImageNeverPull', 'InvalidImageName'];
 /** Workloads that are woken at the same time at most; waiting for them has no such limit. */
 const CONCURRENCY = 16;
 
@@ -82,7 +86,7 @@ async function startBatch(
   session: RestoreSession,
   group: RestoreGroup,
   batch: readonly GroupWorkload[],
-  {timeoutMs, stabilityMs = 0}: StartOptions,
+  {timeoutMs, stabilityMs = 0, finalReasons = FINAL_REASONS}: StartOptions,
   began: number,
 ): Promise<WorkloadStart[]> {
   const startedAfterMs = performance.now() - began;
@@ -92,6 +96,7 @@ async function startBatch(
   const {objects} = await waitHealthy(session.cluster, targets, {
     timeoutMs: Math.max(0, timeoutMs - startedAfterMs),
     stabilityMs,
+    finalReasons,
     signal: session.signal,
     onChange: health => {
       if (health.state !== 'healthy') return;

@@ -1,4 +1,13 @@
-/** A program that pra needs and where it may come from. */
+/** The official release of a program; `{arch}` is amd64 or arm64. */
+export interface ToolRelease {
+  url: string;
+  /** A file with the bare SHA-256, or with lines of `SHA-256  file name`. */
+  sha256Url: string;
+  /** Path of the program in the archive, when the release is a tar.gz. */
+  member?: string;
+}
+
+/** A program that pra can obtain by itself. */
 export interface ToolSpec {
   name: string;
   /** The version that is built or downloaded. */
@@ -8,16 +17,20 @@ export interface ToolSpec {
   /** Package that is built. */
   package: string;
   ldflags?: string;
-  /** Official release of one file and its checksum, where there is one; `{arch}` is amd64 or arm64. */
-  download?: {url: string; sha256Url: string};
+  /** Only where the project publishes checksums. */
+  download?: ToolRelease;
   /** A program of this name on PATH is good enough when its `--version` shows this. */
   onPath?: RegExp;
-  /** Environment variable that names a folder of programs, as for controller-runtime's envtest. */
+  /** Also looked for in the folder that KUBEBUILDER_ASSETS names, as controller-runtime's envtest does. */
   assets?: boolean;
 }
 
 const KUBERNETES = 'v1.34.4';
-const kubernetesFlags = ['gitVersion=v1.34.4', 'gitMajor=1', 'gitMinor=34']
+const ETCD = 'v3.6.16';
+const COREDNS = '1.15.0';
+const TOFU = '1.12.6';
+
+const kubernetesFlags = [`gitVersion=${KUBERNETES}`, 'gitMajor=1', 'gitMinor=34']
   .map(flag => `-X k8s.io/component-base/version.${flag}`)
   .join(' ');
 
@@ -31,22 +44,39 @@ const kubernetes = (name: string): ToolSpec => ({
     url: `https://dl.k8s.io/release/${KUBERNETES}/bin/linux/{arch}/${name}`,
     sha256Url: `https://dl.k8s.io/release/${KUBERNETES}/bin/linux/{arch}/${name}.sha256`,
   },
-  onPath: /v1\.34\./,
+  // Any patch of the same minor: the parts of one cluster may differ by no more.
+  onPath: /\bv1\.34\.\d+/,
   assets: true,
 });
+
+const etcdRelease = `https://github.com/etcd-io/etcd/releases/download/${ETCD}`;
+const corednsRelease = `https://github.com/coredns/coredns/releases/download/v${COREDNS}/coredns_${COREDNS}_linux_{arch}.tgz`;
+const tofuRelease = `https://github.com/opentofu/opentofu/releases/download/v${TOFU}/tofu_${TOFU}`;
 
 /** Everything that can be built from the Go modules that this project pins. */
 export const BUILT_TOOLS: readonly ToolSpec[] = [
   ...['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'].map(kubernetes),
   {
     name: 'etcd',
-    version: 'v3.6.16',
+    version: ETCD,
     module: 'etcd',
     package: 'go.etcd.io/etcd/server/v3',
+    download: {
+      url: `${etcdRelease}/etcd-${ETCD}-linux-{arch}.tar.gz`,
+      sha256Url: `${etcdRelease}/SHA256SUMS`,
+      member: `etcd-${ETCD}-linux-{arch}/etcd`,
+    },
     onPath: /etcd Version: 3\.[56]\./,
     assets: true,
   },
-  {name: 'coredns', version: 'v1.15.0', module: 'coredns', package: 'github.com/coredns/coredns'},
+  {
+    name: 'coredns',
+    version: `v${COREDNS}`,
+    module: 'coredns',
+    package: 'github.com/coredns/coredns',
+    download: {url: corednsRelease, sha256Url: `${corednsRelease}.sha256`, member: 'coredns'},
+    onPath: /CoreDNS-1\.1\d\./,
+  },
   {
     name: 'local-path-provisioner',
     version: 'v0.0.30',
@@ -60,36 +90,69 @@ export const BUILT_TOOLS: readonly ToolSpec[] = [
     module: 'versitygw',
     package: 'github.com/versity/versitygw/cmd/versitygw',
   },
+  {
+    name: 'tofu',
+    version: `v${TOFU}`,
+    module: 'opentofu',
+    package: 'github.com/opentofu/opentofu/cmd/tofu',
+    ldflags: '-X github.com/opentofu/opentofu/version.dev=no',
+    download: {
+      url: `${tofuRelease}_linux_{arch}.tar.gz`,
+      sha256Url: `${tofuRelease}_SHA256SUMS`,
+      member: 'tofu',
+    },
+    onPath: /OpenTofu v1\.([6-9]|\d\d)\./,
+  },
 ];
 
-/** Programs that come with the system, and the Debian package that has each. */
-export const SYSTEM_TOOLS: Readonly<Record<string, string>> = {
-  containerd: 'containerd',
-  ctr: 'containerd',
-  runc: 'runc',
-  ip: 'iproute2',
-  iptables: 'iptables',
-  conntrack: 'conntrack',
-  busybox: 'busybox-static',
-  restic: 'restic',
-  nsenter: 'util-linux',
-  openssl: 'openssl',
+/** A program that comes with the system. */
+export interface SystemTool {
+  name: string;
+  /** The Debian package that has it. */
+  package: string;
+  /** Lowest version that works, of those that `versionArgs` print. */
+  lowest?: string;
+  versionArgs?: readonly string[];
+}
+
+/** What pra itself runs, whatever the target. 0.14 is the first restic with compression and the JSON output that pra reads. */
+export const RESTIC: SystemTool = {
+  name: 'restic',
+  package: 'restic',
+  lowest: '0.14.0',
+  versionArgs: ['version'],
 };
 
-/** What each use of pra needs. */
-export const NEEDS = {
-  cluster: [
-    'kube-apiserver',
-    'kube-controller-manager',
-    'kube-scheduler',
-    'kubelet',
-    'kube-proxy',
-    'etcd',
-    'coredns',
-    'local-path-provisioner',
-  ],
-  tests: ['kwok', 'versitygw'],
-} as const;
+/** What the local target runs, besides the programs that can be built. */
+export const NODE_TOOLS: readonly SystemTool[] = [
+  {name: 'containerd', package: 'containerd', lowest: '1.6.0', versionArgs: ['--version']},
+  {name: 'ctr', package: 'containerd'},
+  {name: 'runc', package: 'runc', lowest: '1.1.0', versionArgs: ['--version']},
+  {name: 'ip', package: 'iproute2'},
+  {name: 'iptables', package: 'iptables'},
+  {name: 'conntrack', package: 'conntrack'},
+  {name: 'busybox', package: 'busybox-static'},
+  {name: 'nsenter', package: 'util-linux'},
+  {name: 'mount', package: 'mount'},
+  {name: 'sysctl', package: 'procps'},
+  {name: 'openssl', package: 'openssl'},
+  {name: 'tar', package: 'tar'},
+];
 
 /** CNI plugins have no program on PATH; Debian puts them here. */
-export const CNI = {folder: '/usr/lib/cni', package: 'containernetworking-plugins'};
+export const CNI = {folder: '/usr/lib/cni', plugin: 'bridge', package: 'containernetworking-plugins'};
+
+/** Programs of the local target that can be built. */
+export const CLUSTER_TOOLS = [
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubelet',
+  'kube-proxy',
+  'etcd',
+  'coredns',
+  'local-path-provisioner',
+] as const;
+
+/** Programs that only the tests and simulated nodes need. */
+export const TEST_TOOLS = ['kwok', 'versitygw'] as const;

@@ -1,7 +1,11 @@
-import {mkdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {randomUUID} from 'node:crypto';
+import {mkdir, readFile, rm, stat, writeFile} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {isSameProcess, pidStartedAt} from '../std/pid.ts';
 import {waitFor} from '../std/wait.ts';
+
+/** A takeover is two system calls; one that is older than this was killed half way. */
+const TAKEOVER_STALE_MS = 10_000;
 
 export interface FileLockOptions {
   /** What the other holder is doing, for the error when it takes too long. */
@@ -21,7 +25,8 @@ export async function withFileLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   await mkdir(dirname(file), {recursive: true, mode: 0o700});
-  const mine = `${process.pid} ${pidStartedAt(process.pid) ?? 'unknown'}`;
+  // The last part tells apart two holders in one process.
+  const mine = `${process.pid} ${pidStartedAt(process.pid) ?? 'unknown'} ${randomUUID()}`;
   let told = false;
   await waitFor(
     async () => {
@@ -30,25 +35,57 @@ export async function withFileLock<T>(
       told = true;
       return undefined;
     },
-    {waitingFor: options.waitingFor, timeoutMs: options.timeoutMs, intervalMs: 200, signal: options.signal},
+    {waitingFor: options.waitingFor, timeoutMs: options.timeoutMs, intervalMs: 50, signal: options.signal},
   );
   try {
     return await work();
   } finally {
-    await rm(file, {force: true});
+    if ((await readHolder(file)) === mine) await rm(file, {force: true});
   }
 }
 
 async function take(file: string, mine: string): Promise<boolean> {
+  if (await createFile(file, mine)) return true;
+  if (await isAbandoned(file)) await removeAbandoned(file);
+  return false;
+}
+
+/**
+ * Removes a lock whose holder is gone. Two that see it at once must not remove it one after the other: the second
+ * would remove the lock that a third has just taken. So they go one at a time, and look again.
+ */
+async function removeAbandoned(file: string): Promise<void> {
+  const takeover = `${file}.takeover`;
+  if (!(await createFile(takeover, ''))) {
+    const held = await stat(takeover).catch(() => undefined);
+    if (held && Date.now() - held.mtimeMs > TAKEOVER_STALE_MS) await rm(takeover, {force: true});
+    return;
+  }
   try {
-    await writeFile(file, mine, {flag: 'wx', mode: 0o600});
+    if (await isAbandoned(file)) await rm(file, {force: true});
+  } finally {
+    await rm(takeover, {force: true});
+  }
+}
+
+async function isAbandoned(file: string): Promise<boolean> {
+  const holder = await readHolder(file);
+  if (holder === undefined) return false;
+  const [pid, startedAt] = holder.split(' ');
+  if (pid && startedAt) return !isSameProcess(Number(pid), startedAt);
+  // Made and not yet written, or its writer was killed in between.
+  const made = await stat(file).catch(() => undefined);
+  return made !== undefined && Date.now() - made.mtimeMs > TAKEOVER_STALE_MS;
+}
+
+const readHolder = (file: string) => readFile(file, 'utf8').catch(() => undefined);
+
+async function createFile(file: string, content: string): Promise<boolean> {
+  try {
+    await writeFile(file, content, {flag: 'wx', mode: 0o600});
     return true;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
   }
-  const [pid, startedAt] = (await readFile(file, 'utf8').catch(() => '')).split(' ');
-  // Just made and not yet written, or given back a moment ago: look again.
-  if (!pid || !startedAt) return false;
-  if (!isSameProcess(Number(pid), startedAt)) await rm(file, {force: true});
-  return false;
 }

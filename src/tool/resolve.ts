@@ -1,17 +1,18 @@
-import {constants} from 'node:fs';
-import {access} from 'node:fs/promises';
-import {delimiter, join} from 'node:path';
+import {readdir, rm} from 'node:fs/promises';
+import {basename, dirname, join} from 'node:path';
 import {PraError} from '../errors.ts';
 import {cacheDir} from '../std/paths.ts';
-import {runProcess} from '../std/process.ts';
 import {buildTool} from './build.ts';
-import {BUILT_TOOLS, SYSTEM_TOOLS, type ToolSpec} from './catalogue.ts';
+import {BUILT_TOOLS, NODE_TOOLS, RESTIC, type ToolSpec} from './catalogue.ts';
 import {downloadTool} from './download.ts';
+import {findOnPath, isExecutable} from './find-on-path.ts';
 import {withFileLock} from './lock.ts';
+import {installCommand} from './packages.ts';
 
 export interface ResolvedTool {
   name: string;
   path: string;
+  /** `given` when a variable names it: what the user names is taken as it is. */
   version: string;
   from: 'env' | 'cache' | 'path' | 'download' | 'build';
 }
@@ -29,78 +30,80 @@ const OBTAIN_TIMEOUT_MS = 45 * 60_000;
  * @throws PraError TOOL_MISSING with the command that installs it, TOOL_BUILD_FAILED.
  */
 export async function resolveTool(name: string, options: ResolveOptions = {}): Promise<ResolvedTool> {
-  const found = await findTool(name);
+  const found = await findTool(name, options);
   if (found) return found;
-  const spec = BUILT_TOOLS.find(tool => tool.name === name);
-  if (!spec) throw missing(name);
-  const lock = `${cachePath(spec)}.lock`;
+  const spec = specOf(name);
+  if (!spec) throw await missing(name);
   const wait = {
     waitingFor: `another process that is obtaining ${name}`,
     timeoutMs: OBTAIN_TIMEOUT_MS,
     signal: options.signal,
     onWait: () => options.onProgress?.(`waiting for another process that is obtaining ${name}`),
   };
-  return withFileLock(lock, wait, async () => (await findTool(name)) ?? obtain(spec, options));
-}
-
-/** Finds a program that is there already; undefined when it would have to be obtained. */
-export async function findTool(name: string): Promise<ResolvedTool | undefined> {
-  const given = process.env[`PRA_${name.toUpperCase().replaceAll('-', '_')}`];
-  if (given) {
-    if (await isExecutable(given)) return {name, path: given, version: 'given', from: 'env'};
-    throw new PraError('TOOL_MISSING', `${given} is not a program`, {
-      why: `PRA_${name.toUpperCase().replaceAll('-', '_')} names it`,
-    });
-  }
-  const spec = BUILT_TOOLS.find(tool => tool.name === name);
-  if (!spec) return onPath(name);
-  const assets = process.env.KUBEBUILDER_ASSETS;
-  if (spec.assets && assets && (await isExecutable(join(assets, name))))
-    return {name, path: join(assets, name), version: 'given', from: 'env'};
-  if (await isExecutable(cachePath(spec)))
-    return {name, path: cachePath(spec), version: spec.version, from: 'cache'};
-  const {onPath: wanted} = spec;
-  return wanted ? onPath(name, wanted) : undefined;
-}
-
-async function onPath(name: string, wanted?: RegExp): Promise<ResolvedTool | undefined> {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
-  for (const folder of folders.filter(text => text !== '')) {
-    const path = join(folder, name);
-    if (!(await isExecutable(path))) continue;
-    if (!wanted) return {name, path, version: 'system', from: 'path'};
-    const {stdout} = await runProcess(path, ['--version'], {timeoutMs: 5000}).catch(() => ({stdout: ''}));
-    const version = wanted.exec(stdout);
-    if (version) return {name, path, version: stdout.trim().split('\n', 1)[0] ?? '', from: 'path'};
-  }
-  return undefined;
-}
-
-async function obtain(spec: ToolSpec, options: ResolveOptions): Promise<ResolvedTool> {
-  const out = cachePath(spec);
-  if (spec.download && (await downloadTool(spec.download, out, options))) {
-    return {name: spec.name, path: out, version: spec.version, from: 'download'};
-  }
-  await buildTool(spec, out, options);
-  return {name: spec.name, path: out, version: spec.version, from: 'build'};
-}
-
-const cachePath = (spec: ToolSpec) => join(cacheDir(), 'binaries', spec.module, spec.version, spec.name);
-
-async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
+  return withFileLock(
+    `${cachePath(spec)}.lock`,
+    wait,
+    async () => (await findTool(name, options)) ?? obtain(spec, options),
   );
 }
 
-function missing(name: string): PraError {
-  const debian = SYSTEM_TOOLS[name];
-  return new PraError('TOOL_MISSING', `${name} is not installed`, {
-    next: [
-      debian
-        ? `apt-get install --no-install-recommends ${debian}`
-        : `install ${name}, or set PRA_${name.toUpperCase().replaceAll('-', '_')} to its path`,
-    ],
+/**
+ * Finds a program that is there already; undefined when it would have to be obtained.
+ * @throws PraError TOOL_MISSING when a variable names something that is not a program.
+ */
+export async function findTool(
+  name: string,
+  options: ResolveOptions = {},
+): Promise<ResolvedTool | undefined> {
+  const variable = variableOf(name);
+  const given = process.env[variable];
+  if (given) {
+    if (await isExecutable(given)) return {name, path: given, version: 'given', from: 'env'};
+    throw new PraError('TOOL_MISSING', `${given} is not a program`, {
+      why: `${variable} names it`,
+      next: [`unset ${variable}, or set it to a ${name}`],
+    });
+  }
+  const spec = specOf(name);
+  const assets = process.env.KUBEBUILDER_ASSETS;
+  if (spec?.assets && assets && (await isExecutable(join(assets, name))))
+    return {name, path: join(assets, name), version: 'given', from: 'env'};
+  if (spec && (await isExecutable(cachePath(spec))))
+    return {name, path: cachePath(spec), version: spec.version, from: 'cache'};
+  // A program that must be of a certain version and cannot show its own is never taken from PATH.
+  if (spec && !spec.onPath) return undefined;
+  return findOnPath(name, {wanted: spec?.onPath, system: systemTool(name), signal: options.signal});
+}
+
+/** Where a program that pra obtained lies. */
+export const cachePath = (spec: ToolSpec) =>
+  join(cacheDir(), 'binaries', spec.module, spec.version, spec.name);
+
+const specOf = (name: string) => BUILT_TOOLS.find(tool => tool.name === name);
+const systemTool = (name: string) => [RESTIC, ...NODE_TOOLS].find(tool => tool.name === name);
+const variableOf = (name: string) => `PRA_${name.toUpperCase().replaceAll('-', '_')}`;
+
+async function obtain(spec: ToolSpec, options: ResolveOptions): Promise<ResolvedTool> {
+  const out = cachePath(spec);
+  await removePartials(out);
+  const obtained = {name: spec.name, path: out, version: spec.version};
+  if (spec.download && (await downloadTool(spec.download, out, options)))
+    return {...obtained, from: 'download'};
+  await buildTool(spec, out, options);
+  return {...obtained, from: 'build'};
+}
+
+/** What a killed process left half done; nobody else is at it, because this one holds the lock. */
+async function removePartials(out: string): Promise<void> {
+  const names = await readdir(dirname(out)).catch((): string[] => []);
+  for (const name of names.filter(entry => entry.startsWith(`${basename(out)}.partial-`)))
+    await rm(join(dirname(out), name), {recursive: true, force: true});
+}
+
+async function missing(name: string): Promise<PraError> {
+  const tool = systemTool(name);
+  const wanted = tool?.lowest ? `${name} ${tool.lowest} or later` : name;
+  return new PraError('TOOL_MISSING', `${wanted} is not installed`, {
+    next: [tool ? installCommand([tool.package]) : `install ${name}, or set ${variableOf(name)} to its path`],
   });
 }

@@ -15,6 +15,7 @@ import {PraError} from '../../src/errors.ts';
 import {createAuthority, embedded} from '../bed/certificates.ts';
 import {type ControlPlane, startControlPlane} from '../bed/control-plane.ts';
 import {freePorts} from '../bed/free-ports.ts';
+import {startRelay} from '../bed/relay.ts';
 
 let plane: ControlPlane;
 let admin: Cluster;
@@ -226,6 +227,29 @@ describe('answers', () => {
     const before = await connectionsTo(plane.server);
     await Promise.all(Array.from({length: 64}, () => client.request('GET', '/version')));
     expect((await connectionsTo(plane.server)) - before).toBe(1);
+  });
+
+  test('reads whose connection breaks are sent again; nothing is done twice', async () => {
+    const relay = await startRelay('127.0.0.1', Number(new URL(plane.server).port));
+    await using client = await changed('relay', {cluster: {server: `https://127.0.0.1:${relay.port}`}});
+    await client.request('GET', '/version');
+    const reads = Promise.all(Array.from({length: 32}, () => client.request('GET', '/version')));
+    setImmediate(() => relay.cut());
+    await expect(reads).resolves.toHaveLength(32);
+    const path = '/api/v1/namespaces/default/configmaps';
+    const body = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {generateName: 'cut-', labels: {cut: 'yes'}},
+    };
+    const creates = Promise.allSettled(Array.from({length: 64}, () => client.request('POST', path, {body})));
+    setImmediate(() => relay.cut());
+    const failed = (await creates).filter(result => result.status === 'rejected');
+    expect(failed.length).toBeGreaterThan(0);
+    for (const {reason} of failed) expect(reason).toMatchObject({code: 'CLUSTER_UNREACHABLE'});
+    const made = await listAll(admin, CORE_TYPES.ConfigMap, {namespace: 'default', labelSelector: 'cut=yes'});
+    expect(made.length).toBeLessThanOrEqual(64);
+    await relay.stop();
   });
 
   test('a value of a Secret', async () => {

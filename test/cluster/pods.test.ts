@@ -1,8 +1,11 @@
 import {createHash, randomBytes} from 'node:crypto';
+import {mkdtemp, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {dirname, join} from 'node:path';
 import {Readable, Writable} from 'node:stream';
 import {text} from 'node:stream/consumers';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
-import {createObject, deleteObject, patchObject} from '../../src/cluster/apply.ts';
+import {createObject, patchObject} from '../../src/cluster/apply.ts';
 import {type Cluster, connectCluster} from '../../src/cluster/client.ts';
 import {CORE_TYPES} from '../../src/cluster/core-types.ts';
 import {type ExecRequest, execInPod} from '../../src/cluster/exec.ts';
@@ -14,10 +17,11 @@ import {PraError} from '../../src/errors.ts';
 import type {JsonObject} from '../../src/std/json.ts';
 import {sleep, waitFor} from '../../src/std/wait.ts';
 import {startLocalCluster, type TestCluster} from '../bed/local-cluster.ts';
+import {startRelay} from '../bed/relay.ts';
 import {namespaceObject} from './objects.ts';
 
 const namespace = 'pods';
-const {Deployment, Pod, Service, Namespace, StatefulSet} = CORE_TYPES;
+const {Deployment, Service, Namespace, StatefulSet} = CORE_TYPES;
 const SERVE = 'mkdir -p /tmp/w; echo hello > /tmp/w/index.html; exec httpd -f -p 8080 -h /tmp/w';
 
 let bed: TestCluster;
@@ -85,13 +89,13 @@ function* pieces(data: Buffer) {
 class Sink extends Writable {
   readonly parts: Buffer[] = [];
   bytes = 0;
-  delayMs = 0;
+  /** Nothing more is taken until it is resolved. */
+  gate: Promise<void> = Promise.resolve();
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.parts.push(chunk);
     this.bytes += chunk.length;
-    if (this.delayMs > 0) setTimeout(done, this.delayMs);
-    else done();
+    void this.gate.then(done);
   }
 }
 
@@ -115,7 +119,8 @@ describe('exec', () => {
 
   test('a slow reader holds the command back, and gets everything', async () => {
     const stdout = new Sink();
-    stdout.delayMs = 1_000_000;
+    const {promise, resolve} = Promise.withResolvers<void>();
+    stdout.gate = promise;
     const running = exec('head -c 52428800 /dev/zero', {stdout});
     await waitFor(async () => (stdout.bytes > 0 ? true : undefined), {
       waitingFor: 'output',
@@ -123,10 +128,9 @@ describe('exec', () => {
     });
     await sleep(1000);
     expect(stdout.bytes + stdout.writableLength).toBeLessThan(1 << 20);
-    stdout.delayMs = 0;
-    stdout.emit('pra-test');
-    stdout.destroy();
-    expect((await failure(running)).code).toBe('EXEC_FAILED');
+    resolve();
+    expect((await running).exitCode).toBe(0);
+    expect(stdout.bytes).toBe(50 << 20);
   });
 
   test('a command that does not read holds its input back', async () => {
@@ -147,11 +151,26 @@ describe('exec', () => {
     expect(Buffer.concat(stdout.parts).toString().trim()).toBe(String(big.length));
   });
 
-  test('a command that ends before its input does', async () => {
+  test('a command that ends before its input does, with its own exit code', async () => {
     const stdout = new Sink();
-    const stdin = Readable.from(pieces(big));
-    expect((await exec('head -c 3', {stdin, stdout})).exitCode).toBe(0);
+    let produced = 0;
+    const source = function* () {
+      for (const piece of pieces(big)) {
+        produced += piece.length;
+        yield piece;
+      }
+    };
+    const stdin = Readable.from(source());
+    const result = await exec('head -c 3; echo no more >&2; exit 5', {stdin, stdout, drainStdin: true});
+    expect(result).toEqual({exitCode: 5, stderr: 'no more\n'});
     expect(stdout.bytes).toBe(3);
+    expect(produced).toBeLessThan(big.length);
+    const whole = await exec('wc -c', {
+      stdin: Readable.from(pieces(big)),
+      stdout: new Sink(),
+      drainStdin: true,
+    });
+    expect(whole).toEqual({exitCode: 0, stderr: ''});
   });
 
   test('an input that breaks is an error, with its cause', async () => {
@@ -190,26 +209,37 @@ describe('exec', () => {
   });
 
   test('a connection that is lost is an error, never a success', async () => {
-    await createObject(cluster, Pod, {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: {name: 'short-lived', namespace},
-      ...podTemplate('short-lived', {}),
+    const config = JSON.parse(JSON.stringify(cluster.kubeConfig.getCurrentCluster()));
+    const {hostname, port} = new URL(config.server);
+    const relay = await startRelay(hostname, Number(port));
+    const user = cluster.kubeConfig.getCurrentUser();
+    const file = join(await mkdtemp(join(tmpdir(), 'pra-relay-')), 'kubeconfig');
+    const {KubeConfig} = await import('@kubernetes/client-node');
+    const relayed = new KubeConfig();
+    const server = `https://127.0.0.1:${relay.port}`;
+    relayed.loadFromOptions({
+      clusters: [{...config, server, tlsServerName: 'kubernetes.default.svc'}],
+      users: [user],
+      contexts: [{name: 'relay', cluster: config.name, user: user?.name}],
+      currentContext: 'relay',
     });
-    const name = {namespace, name: 'short-lived'};
-    await waitHealthy(cluster, [{type: Pod, ...name}], {timeoutMs: 30_000});
-    const running = execInPod(cluster, {
-      namespace,
-      pod: name.name,
-      command: ['sleep', '60'],
-      stdout: new Sink(),
+    await writeFile(file, relayed.exportConfig(), {mode: 0o600});
+    await using client = await connectCluster({kubeconfig: file});
+    const stdout = new Sink();
+    const command = ['sh', '-c', 'echo started; sleep 60'];
+    const outcome = failure(execInPod(client, {namespace, pod: web.pod, command, stdout}));
+    await waitFor(async () => (stdout.bytes > 0 ? true : undefined), {
+      waitingFor: 'output',
+      timeoutMs: 20_000,
     });
-    const outcome = running.catch((error: unknown) => error);
-    await sleep(500);
-    await deleteObject(cluster, Pod, name);
-    // A killed command may still report its signal as an exit code; what must not come is success.
-    const result = await outcome;
-    expect(result).not.toMatchObject({exitCode: 0});
+    relay.cut();
+    const error = await outcome;
+    expect([error.code, error.why]).toEqual([
+      'EXEC_FAILED',
+      'the connection ended before the exit code came',
+    ]);
+    await relay.stop();
+    await rm(dirname(file), {recursive: true});
   });
 });
 

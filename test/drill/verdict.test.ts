@@ -3,7 +3,11 @@ import type {StepOutcome} from '../../src/drill/graph.ts';
 import {judgeRun, type VerdictInput} from '../../src/drill/verdict.ts';
 import type {DrillProbe} from '../../src/evidence/record.ts';
 
-const step = (id: string, result: StepOutcome['result'], phase: StepOutcome['phase'] = 'group'): StepOutcome => ({
+const step = (
+  id: string,
+  result: StepOutcome['result'],
+  phase: StepOutcome['phase'] = 'group',
+): StepOutcome => ({
   id,
   name: id,
   phase,
@@ -45,7 +49,11 @@ const judge = (change: Partial<VerdictInput>) => {
 
 describe('judgeRun', () => {
   it('passes when everything was recovered, proved and in time', () => {
-    expect(judge({})).toEqual({result: 'passed', exitCode: 0, summary: 'Recovered and verified: RTO 40.0s of 1m00s; RPO 1.0s of 1h00m'});
+    expect(judge({})).toEqual({
+      result: 'passed',
+      exitCode: 0,
+      summary: 'Recovered and verified: RTO 40.0s of 1m00s; RPO 1.0s of 1h00m',
+    });
   });
 
   it.each<[string, Partial<VerdictInput>, string, number, string]>([
@@ -53,9 +61,27 @@ describe('judgeRun', () => {
     ['a missed RPO', {rpo: {targetMs: 500, actualMs: 1000}}, 'passed', 4, '(missed)'],
     ['a failed step', {outcomes: [step('db', 'failed')]}, 'failed', 3, 'db: db failed'],
     ['a failed required probe', {probes: [probe('rows', 'failed')]}, 'failed', 3, 'probe rows: rows failed'],
-    ['an object that did not come back', {failures: ['missing Secret shop/db']}, 'failed', 3, 'missing Secret shop/db'],
-    ['a step that erred', {outcomes: [step('target', 'error', 'target')], probes: []}, 'error', 1, 'target: target error'],
-    ['an inconclusive required probe', {probes: [probe('rows', 'inconclusive')]}, 'inconclusive', 6, 'probe rows'],
+    [
+      'an object that did not come back',
+      {failures: ['missing Secret shop/db']},
+      'failed',
+      3,
+      'missing Secret shop/db',
+    ],
+    [
+      'a step that erred',
+      {outcomes: [step('target', 'error', 'target')], probes: []},
+      'error',
+      1,
+      'target: target error',
+    ],
+    [
+      'an inconclusive required probe',
+      {probes: [probe('rows', 'inconclusive')]},
+      'inconclusive',
+      6,
+      'probe rows',
+    ],
     ['a required probe that was not run', {probes: []}, 'inconclusive', 6, 'it was not run'],
     ['a skipped step', {outcomes: [step('late', 'skipped')]}, 'inconclusive', 6, 'late was skipped'],
     ['an abort', {aborted: true}, 'aborted', 130, 'stopped before its end'],

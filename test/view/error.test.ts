@@ -8,7 +8,9 @@ describe('renderError', () => {
     const error = new PraError('PLAN_INVALID', 'the plan has 2 mistakes', {
       why: 'line one\nline two',
       location: {file: 'plan.yaml', line: 3, column: 5},
-      findings: [{message: 'unknown field', location: {file: 'plan.yaml', line: 3}, hint: 'did you mean rto?'}],
+      findings: [
+        {message: 'unknown field', location: {file: 'plan.yaml', line: 3}, hint: 'did you mean rto?'},
+      ],
       next: ['mend it', 'pra plan validate plan.yaml'],
     });
     expect(renderError(error, {color: false})).toBe(
@@ -25,12 +27,23 @@ describe('renderError', () => {
   });
 
   it('as a document carries the exit code', () => {
-    expect(errorDocument(new PraError('REPOSITORY_ABSENT', 'none'))).toMatchObject({code: 'REPOSITORY_ABSENT', exitCode: 10});
+    expect(errorDocument(new PraError('REPOSITORY_ABSENT', 'none'))).toMatchObject({
+      code: 'REPOSITORY_ABSENT',
+      exitCode: 10,
+    });
   });
 });
 
 describe('renderTable', () => {
   it('pads columns and leaves no trailing space', () => {
-    expect(renderTable(['NAME', 'AGE'], [['a-long-name', '5s'], ['b', '']])).toBe('NAME         AGE\na-long-name  5s\nb');
+    expect(
+      renderTable(
+        ['NAME', 'AGE'],
+        [
+          ['a-long-name', '5s'],
+          ['b', ''],
+        ],
+      ),
+    ).toBe('NAME         AGE\na-long-name  5s\nb');
   });
 });

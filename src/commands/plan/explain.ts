@@ -11,7 +11,9 @@ export default class PlanExplain extends BaseCommand<typeof PlanExplain> {
     '<%= config.bin %> plan explain plans/quickstart/plan.yaml',
     '<%= config.bin %> plan explain spec.probes.policy',
   ];
-  static override args = {subject: Args.string({description: 'a plan file, or the path of a field', default: 'spec'})};
+  static override args = {
+    subject: Args.string({description: 'a plan file, or the path of a field', default: 'spec'}),
+  };
   static override flags = {};
 
   async run(): Promise<void> {
@@ -19,7 +21,9 @@ export default class PlanExplain extends BaseCommand<typeof PlanExplain> {
     if (/\.(ya?ml|json)$/.test(subject) || existsSync(subject)) {
       const {plan} = await loadPlan(subject);
       const steps = explainPlan(plan);
-      this.print({apiVersion: 'pra/v1', kind: 'PlanExplanation', plan: plan.metadata.name, steps}, () => steps.map((step, index) => `${String(index + 1).padStart(2)}. ${step}`).join('\n'));
+      this.print({apiVersion: 'pra/v1', kind: 'PlanExplanation', plan: plan.metadata.name, steps}, () =>
+        steps.map((step, index) => `${String(index + 1).padStart(2)}. ${step}`).join('\n'),
+      );
       return;
     }
     const field = explainField(subject);
@@ -35,6 +39,11 @@ function renderField(field: FieldExplanation): string {
     ...(field.default === undefined ? [] : [`  default: ${JSON.stringify(field.default)}`]),
   ];
   if (field.fields.length === 0) return facts.join('\n');
-  const rows = field.fields.map(child => [child.name, child.type, child.required ? 'yes' : '', `${child.description ?? ''}${notYet(child.supported)}`.trim()]);
+  const rows = field.fields.map(child => [
+    child.name,
+    child.type,
+    child.required ? 'yes' : '',
+    `${child.description ?? ''}${notYet(child.supported)}`.trim(),
+  ]);
   return `${facts.join('\n')}\n\n${renderTable(['FIELD', 'TYPE', 'REQUIRED', 'MEANING'], rows)}`;
 }

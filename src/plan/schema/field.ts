@@ -15,13 +15,20 @@ export const duration = z
   });
 
 /** A name as Kubernetes has them. */
-export const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits, dashes and dots, 63 at most');
+export const name = z
+  .string()
+  .regex(
+    /^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/,
+    'must be lower-case letters, digits, dashes and dots, 63 at most',
+  );
 
 /** `namespace/name`, for example of a Service. */
 export const namespacedName = z.string().regex(/^[a-z0-9-]+\/[a-z0-9.-]+$/, 'must be namespace/name');
 
 /** `namespace/name` of a Secret, and after a # the key in it. */
-export const secretRef = z.string().regex(/^[a-z0-9-]+\/[a-z0-9.-]+(#[-._a-zA-Z0-9]+)?$/, 'must be namespace/name or namespace/name#key');
+export const secretRef = z
+  .string()
+  .regex(/^[a-z0-9-]+\/[a-z0-9.-]+(#[-._a-zA-Z0-9]+)?$/, 'must be namespace/name or namespace/name#key');
 
 /** A label selector as kubectl has it, or labels that must all be there. */
 export const selector = z.union([z.string().min(1), z.record(z.string(), z.string())]);

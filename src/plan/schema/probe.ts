@@ -11,7 +11,9 @@ const k8s = z.strictObject({
   selector: z.string().optional(),
   expect: z.union([
     z.enum(['present', 'absent']),
-    z.strictObject({count: z.strictObject({min: z.int().optional(), max: z.int().optional(), equals: z.int().optional()})}),
+    z.strictObject({
+      count: z.strictObject({min: z.int().optional(), max: z.int().optional(), equals: z.int().optional()}),
+    }),
     z.strictObject({jsonPath: z.string().describe('Such as .spec.suspend'), equals: jsonValue}),
   ]),
 });
@@ -25,7 +27,10 @@ const http = z.strictObject({
     .strictObject({
       status: z.int().min(100).max(599).default(200),
       bodyIncludes: z.string().optional(),
-      json: z.strictObject({path: z.string(), equals: jsonValue.optional()}).optional().describe('A value of a JSON answer; compared with `equals` or the baseline'),
+      json: z
+        .strictObject({path: z.string(), equals: jsonValue.optional()})
+        .optional()
+        .describe('A value of a JSON answer; compared with `equals` or the baseline'),
     })
     .default({status: 200}),
 });
@@ -37,7 +42,9 @@ const exec = z.strictObject({
   selector: z.string(),
   container: z.string().optional(),
   command: z.array(z.string()).min(1),
-  expect: z.strictObject({exitCode: z.int().default(0), stdoutIncludes: z.string().optional()}).default({exitCode: 0}),
+  expect: z
+    .strictObject({exitCode: z.int().default(0), stdoutIncludes: z.string().optional()})
+    .default({exitCode: 0}),
 });
 
 const sql = z.strictObject({secretRef, query: z.string().min(1)});
@@ -46,11 +53,28 @@ const policy = z.strictObject({
   interval: duration.default(2000),
   successes: z.int().min(1).default(1).describe('Passes in a row that are needed'),
   failureLimit: z.int().min(1).default(3).describe('Failures that make the probe fail'),
-  errorLimit: z.int().min(1).default(5).describe('Errors that make it inconclusive: a probe that errs has not failed'),
+  errorLimit: z
+    .int()
+    .min(1)
+    .default(5)
+    .describe('Errors that make it inconclusive: a probe that errs has not failed'),
   timeout: duration.default(120_000),
 });
 
-export const PROBE_KINDS = ['health', 'k8s', 'http', 'tcp', 'exec', 'job', 'sql', 'checksum', 'canary', 'promql', 'helmTest', 'script'] as const;
+export const PROBE_KINDS = [
+  'health',
+  'k8s',
+  'http',
+  'tcp',
+  'exec',
+  'job',
+  'sql',
+  'checksum',
+  'canary',
+  'promql',
+  'helmTest',
+  'script',
+] as const;
 
 export const probe = z
   .strictObject({
@@ -82,4 +106,6 @@ export const probe = z
       .describe('What the answer is compared with: the value measured at the snapshot, or a fixed one'),
     policy: policy.prefault({}),
   })
-  .refine(value => PROBE_KINDS.filter(kind => value[kind] !== undefined).length === 1, {message: `a probe has exactly one of ${PROBE_KINDS.join(', ')}`});
+  .refine(value => PROBE_KINDS.filter(kind => value[kind] !== undefined).length === 1, {
+    message: `a probe has exactly one of ${PROBE_KINDS.join(', ')}`,
+  });

@@ -14,25 +14,38 @@ const hook = z.strictObject({
 const dump = z.strictObject({
   container: z.string().optional().describe('Container in which the commands run; the first one by default'),
   command: z.array(z.string()).min(1).describe('Writes the dump to its stdout'),
-  restore: z.array(z.string()).min(1).describe('Reads the dump from its stdin; must fail when it is not whole'),
+  restore: z
+    .array(z.string())
+    .min(1)
+    .describe('Reads the dump from its stdin; must fail when it is not whole'),
 });
 
 const volume = z
   .strictObject({
     select: selector.describe('Pods that mount the volumes'),
     namespaces: z.array(z.string()).min(1).optional(),
-    method: z.enum(['csi', 'filesystem', 'dump', 'none']).describe('How the data is saved; none lets it come back empty, on purpose'),
+    method: z
+      .enum(['csi', 'filesystem', 'dump', 'none'])
+      .describe('How the data is saved; none lets it come back empty, on purpose'),
     dump: dump.optional(),
     reason: z.string().optional().describe('Why `none` is right'),
   })
-  .refine(value => value.method !== 'dump' || value.dump !== undefined, {message: 'method dump needs `dump` with its commands', path: ['dump']})
-  .refine(value => value.method !== 'none' || Boolean(value.reason), {message: 'method none needs a `reason`', path: ['reason']});
+  .refine(value => value.method !== 'dump' || value.dump !== undefined, {
+    message: 'method dump needs `dump` with its commands',
+    path: ['dump'],
+  })
+  .refine(value => value.method !== 'none' || Boolean(value.reason), {
+    message: 'method none needs a `reason`',
+    path: ['reason'],
+  });
 
 const canary = z.strictObject({
   namespace: name.describe('Namespace of the ConfigMap pra-canary'),
   rotate: z.literal('everySnapshot'),
   sql: z
-    .strictObject({secretRef: secretRef.describe('Secret with the DSN; the nonce is written into the table pra_canary')})
+    .strictObject({
+      secretRef: secretRef.describe('Secret with the DSN; the nonce is written into the table pra_canary'),
+    })
     .optional()
     .describe('Writes the nonce into the database too, so that it proves data and not only objects'),
 });
@@ -44,7 +57,10 @@ export const source = z.strictObject({
       path: z.string().optional().describe('Path of the kubeconfig; KUBECONFIG or ~/.kube/config by default'),
     })
     .default({}),
-  clusterUID: z.string().optional().describe('UID of the kube-system namespace of the source; no drill ever restores into it'),
+  clusterUID: z
+    .string()
+    .optional()
+    .describe('UID of the kube-system namespace of the source; no drill ever restores into it'),
   include: z.strictObject({
     namespaces: z.array(z.string().min(1)).min(1).describe('Names or globs'),
     clusterScoped: z.enum(['referenced', 'all', 'none']).default('referenced'),
@@ -59,6 +75,9 @@ export const source = z.strictObject({
     })
     .optional(),
   hooks: z.array(hook).optional().describe('Commands in pods around the snapshot'),
-  volumes: z.array(volume).default([]).describe('How the data of each volume is saved; the first rule that fits counts'),
+  volumes: z
+    .array(volume)
+    .default([])
+    .describe('How the data of each volume is saved; the first rule that fits counts'),
   canary: canary.optional(),
 });

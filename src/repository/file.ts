@@ -1,0 +1,157 @@
+import {randomBytes} from 'node:crypto';
+import {link, mkdir, open, readdir, rename, rm, stat} from 'node:fs/promises';
+import {dirname, join} from 'node:path';
+import {PraError} from '../errors.ts';
+import {
+  checkKey,
+  conflictingKey,
+  missingKey,
+  type Store,
+  type StoredFile,
+  type StoreOptions,
+} from './store.ts';
+
+/** Files that are still being written start like this, and are no objects. */
+const PARTIAL = '.partial-';
+
+/** A repository in a folder, private to its owner. Objects are written beside their place, flushed, and put there whole. */
+export class FileStore implements Store {
+  readonly url: string;
+  private readonly dir: string;
+
+  constructor(dir: string) {
+    this.dir = dir;
+    this.url = `file://${dir}`;
+  }
+
+  async put(key: string, body: Uint8Array, options: StoreOptions & {ifAbsent?: boolean} = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    const file = this.path(key);
+    const partial = join(dirname(file), `${PARTIAL}${process.pid}-${randomBytes(6).toString('hex')}`);
+    try {
+      await mkdir(dirname(file), {recursive: true, mode: 0o700});
+      const handle = await open(partial, 'wx', 0o600);
+      try {
+        await handle.writeFile(body);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      // A hard link fails where a rename would overwrite.
+      if (options.ifAbsent) await link(partial, file);
+      else await rename(partial, file);
+      await this.flushFolder(dirname(file));
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') throw conflictingKey(key, this.url, error);
+      throw this.failure('written', key, error);
+    } finally {
+      await rm(partial, {force: true}).catch(() => undefined);
+    }
+  }
+
+  async get(
+    key: string,
+    options: StoreOptions & {range?: {offset: number; length: number}} = {},
+  ): Promise<Uint8Array> {
+    options.signal?.throwIfAborted();
+    try {
+      const handle = await open(this.path(key), 'r');
+      try {
+        if (!options.range) return await handle.readFile();
+        const {offset, length} = options.range;
+        const buffer = Buffer.allocUnsafe(length);
+        const {bytesRead} = await handle.read(buffer, 0, length, offset);
+        return buffer.subarray(0, bytesRead);
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') throw missingKey(key, this.url, error);
+      throw this.failure('read', key, error);
+    }
+  }
+
+  async has(key: string): Promise<boolean> {
+    try {
+      return (await stat(this.path(key))).isFile();
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false;
+      throw this.failure('read', key, error);
+    }
+  }
+
+  async *list(prefix: string): AsyncGenerator<StoredFile> {
+    const keys: string[] = [];
+    await this.collect('', prefix, keys);
+    for (const key of keys.sort()) {
+      const info = await stat(join(this.dir, key)).catch(() => undefined);
+      if (info?.isFile()) yield {key, size: info.size, modified: info.mtime};
+    }
+  }
+
+  async delete(key: string): Promise<void> {
+    try {
+      await rm(this.path(key), {force: true});
+    } catch (error) {
+      throw this.failure('deleted', key, error);
+    }
+  }
+
+  private path(key: string): string {
+    return join(this.dir, checkKey(key));
+  }
+
+  private async collect(folder: string, prefix: string, keys: string[]): Promise<void> {
+    let entries: {name: string; isDirectory(): boolean}[];
+    try {
+      entries = await readdir(join(this.dir, folder), {withFileTypes: true});
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return;
+      throw this.failure('listed', folder || '.', error);
+    }
+    for (const entry of entries) {
+      const key = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      const onTheWay = prefix.startsWith(`${key}/`);
+      if (entry.isDirectory() && (onTheWay || key.startsWith(prefix) || prefix.startsWith(key)))
+        await this.collect(key, prefix, keys);
+      else if (!entry.isDirectory() && key.startsWith(prefix) && !entry.name.startsWith(PARTIAL))
+        keys.push(key);
+    }
+  }
+
+  /** The name of a file is on the disk only when its folder is. */
+  private async flushFolder(folder: string): Promise<void> {
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  private failure(what: string, key: string, error: unknown): PraError {
+    const code = codeOf(error);
+    if (error instanceof PraError) return error;
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      return new PraError('DISK_FULL', `${key} could not be ${what}: the disk of ${this.dir} is full`, {
+        next: ['free some space and run it again: what was written before is used again'],
+        cause: error,
+      });
+    }
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+      return new PraError(
+        'STORE_DENIED',
+        `${key} could not be ${what} in ${this.dir}: ${code === 'EROFS' ? 'it is read-only' : 'permission denied'}`,
+        {cause: error},
+      );
+    }
+    return new PraError('STORE_FAILED', `${key} could not be ${what} in ${this.dir}`, {
+      why: code,
+      cause: error,
+    });
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}

@@ -1,0 +1,136 @@
+import {createHmac, randomBytes, timingSafeEqual} from 'node:crypto';
+import {z} from 'zod';
+import {PraError} from '../errors.ts';
+import {canonicalJson} from '../std/json.ts';
+import {encode, type Repository, readJson} from './repository.ts';
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** How the data of one workload was saved. */
+export const volumeRecordSchema = z.object({
+  method: z.literal('dump'),
+  namespace: z.string(),
+  workload: z.string().describe('Such as StatefulSet/db'),
+  pvcs: z.array(z.string()),
+  container: z.string(),
+  dumpCommand: z.array(z.string()),
+  restoreCommand: z.array(z.string()),
+  resticSnapshot: z.string(),
+  bytes: z.int(),
+  sha256: digest,
+  durationMs: z.number(),
+});
+export type VolumeRecord = z.infer<typeof volumeRecordSchema>;
+
+const canarySchema = z.object({namespace: z.string(), nonceHash: digest, writtenAt: z.string()});
+
+/** The root of a snapshot. It is written last: a snapshot exists when its root does. */
+export const snapshotRootSchema = z.object({
+  apiVersion: z.literal('pra/v1'),
+  kind: z.literal('Snapshot'),
+  id: z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/),
+  createdAt: z.iso.datetime().describe('The moment that the snapshot stands for'),
+  finishedAt: z.iso.datetime(),
+  tool: z.string(),
+  plan: z.object({name: z.string(), hash: digest}).optional(),
+  source: z.object({uid: z.string(), version: z.string(), server: z.string(), context: z.string()}),
+  namespaces: z.array(z.string()),
+  counts: z.object({objects: z.int(), kinds: z.int(), namespaces: z.int()}),
+  tree: digest,
+  parent: z.string().optional(),
+  resourceVersions: z.record(z.string(), z.string()),
+  volumes: z.array(volumeRecordSchema),
+  canary: canarySchema.optional(),
+  baselines: z.array(z.object({probe: z.string(), value: z.json()})),
+  bytes: z.object({raw: z.int(), stored: z.int(), written: z.int()}),
+  mac: digest,
+});
+export type SnapshotRoot = z.infer<typeof snapshotRootSchema>;
+
+/** An id that sorts by time: `20261123T154501Z-1a2b3c4d`. */
+export function newSnapshotId(now: Date): string {
+  return `${now.toISOString().replaceAll(/[-:]|\.\d{3}/g, '')}-${randomBytes(4).toString('hex')}`;
+}
+
+const rootKey = (id: string) => `snapshots/${id}.json`;
+
+/** Writes the root and with it makes the snapshot exist. */
+export async function writeRoot(
+  repository: Repository,
+  root: Omit<SnapshotRoot, 'mac'>,
+  options: {signal?: AbortSignal | undefined},
+): Promise<SnapshotRoot> {
+  const sealed = {...root, mac: macOf(repository, root)};
+  await repository.store.put(rootKey(root.id), encode(sealed), {ifAbsent: true, signal: options.signal});
+  return sealed;
+}
+
+/**
+ * All snapshots, the newest first.
+ * @throws PraError REPOSITORY_CORRUPT that names a root that was damaged or forged: leaving it out would hide a loss.
+ */
+export async function listRoots(
+  repository: Repository,
+  options: {plan?: string | undefined; signal?: AbortSignal | undefined} = {},
+): Promise<SnapshotRoot[]> {
+  const roots: SnapshotRoot[] = [];
+  for await (const {key} of repository.store.list('snapshots/', options))
+    roots.push(await readRoot(repository, key, options.signal));
+  return roots
+    .filter(root => options.plan === undefined || root.plan?.name === options.plan)
+    .sort((a, b) => b.id.localeCompare(a.id));
+}
+
+/**
+ * Finds one snapshot by its id, a unique beginning of it, or `latest`.
+ * @throws PraError SNAPSHOT_NOT_FOUND, REPOSITORY_CORRUPT.
+ */
+export async function findRoot(
+  repository: Repository,
+  reference: string,
+  options: {plan?: string | undefined; signal?: AbortSignal | undefined} = {},
+): Promise<SnapshotRoot> {
+  const keys: string[] = [];
+  for await (const {key} of repository.store.list('snapshots/', options)) keys.push(key);
+  if (reference === 'latest') {
+    for (const key of keys.sort().reverse()) {
+      const root = await readRoot(repository, key, options.signal);
+      if (options.plan === undefined || root.plan?.name === options.plan) return root;
+    }
+    throw notFound(
+      options.plan === undefined
+        ? 'the repository holds no snapshot'
+        : `the repository holds no snapshot of plan ${options.plan}`,
+    );
+  }
+  const fitting = keys.filter(key => key.startsWith(`snapshots/${reference}`));
+  const [only] = fitting;
+  if (fitting.length === 1 && only) return readRoot(repository, only, options.signal);
+  throw notFound(
+    fitting.length === 0
+      ? `there is no snapshot ${reference}`
+      : `${reference} fits ${fitting.length} snapshots`,
+  );
+}
+
+async function readRoot(
+  repository: Repository,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<SnapshotRoot> {
+  const root = await readJson(repository.store, key, snapshotRootSchema, signal);
+  const {mac, ...rest} = root;
+  const expected = macOf(repository, rest);
+  if (timingSafeEqual(Buffer.from(mac), Buffer.from(expected)) && key === rootKey(root.id)) return root;
+  throw new PraError('REPOSITORY_CORRUPT', `${key} in ${repository.store.url} was altered`, {
+    why: 'its authentication code does not fit its content',
+    next: ['use another snapshot, and find out who can write to the repository'],
+  });
+}
+
+function macOf(repository: Repository, root: Omit<SnapshotRoot, 'mac'>): string {
+  return createHmac('sha256', repository.macKey).update(canonicalJson(root)).digest('hex');
+}
+
+const notFound = (message: string) =>
+  new PraError('SNAPSHOT_NOT_FOUND', message, {next: ['pra snapshot list']});

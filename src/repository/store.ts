@@ -1,0 +1,44 @@
+import {PraError} from '../errors.ts';
+
+export interface StoreOptions {
+  signal?: AbortSignal | undefined;
+}
+
+export interface StoredFile {
+  key: string;
+  size: number;
+  modified: Date;
+}
+
+/**
+ * Where a repository keeps its objects. Keys are `/`-separated relative paths of letters, digits, dots, dashes and
+ * underscores. Every implementation passes test/contract/store.ts. The contract:
+ * - `put` is atomic: another reader sees the whole object or none, also when the writer is killed. With `ifAbsent`, of
+ *   several writers of one key exactly one succeeds and the others get STORE_CONFLICT.
+ * - after `put` has ended, `get`, `has` and `list` see the object.
+ * - `get` of a key that is not there is STORE_MISSING; a range beyond the end gives what there is.
+ * - `list` gives each key that starts with the prefix once, in code-point order.
+ * - `delete` of a key that is not there is no error.
+ * - every error is a PraError that names the key.
+ */
+export interface Store {
+  readonly url: string;
+  put(key: string, body: Uint8Array, options?: StoreOptions & {ifAbsent?: boolean}): Promise<void>;
+  get(key: string, options?: StoreOptions & {range?: {offset: number; length: number}}): Promise<Uint8Array>;
+  has(key: string, options?: StoreOptions): Promise<boolean>;
+  list(prefix: string, options?: StoreOptions): AsyncGenerator<StoredFile>;
+  delete(key: string, options?: StoreOptions): Promise<void>;
+}
+
+const KEY = /^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
+
+/** @throws PraError STORE_FAILED for a key that could leave the repository; keys also come from what a repository holds. */
+export function checkKey(key: string): string {
+  if (KEY.test(key) && key.length <= 512) return key;
+  throw new PraError('STORE_FAILED', `"${key.slice(0, 100)}" is not a key of a repository`);
+}
+
+export const missingKey = (key: string, url: string, cause?: unknown) =>
+  new PraError('STORE_MISSING', `${key} is not in ${url}`, {cause});
+export const conflictingKey = (key: string, url: string, cause?: unknown) =>
+  new PraError('STORE_CONFLICT', `${key} is already in ${url}`, {cause});

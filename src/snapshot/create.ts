@@ -1,0 +1,131 @@
+import type {Cluster} from '../cluster/client.ts';
+import {readIdentity} from '../cluster/identity.ts';
+import {PraError} from '../errors.ts';
+import {ObjectSetWriter} from '../repository/object-set.ts';
+import type {Repository} from '../repository/repository.ts';
+import {
+  findRoot,
+  newSnapshotId,
+  type SnapshotRoot,
+  type VolumeRecord,
+  writeRoot,
+} from '../repository/snapshot-root.ts';
+import {type Clock, systemClock} from '../std/clock.ts';
+import {mapPool} from '../std/pool.ts';
+import {captureObjects} from './capture.ts';
+import type {SnapshotListener} from './event.ts';
+import {compileSelect, type SnapshotSelect} from './select.ts';
+import {type DumpTarget, planDumps, type VolumeRule} from './volumes.ts';
+
+export interface CreateOptions {
+  cluster: Cluster;
+  repository: Repository;
+  select: SnapshotSelect;
+  plan?: {name: string; hash: string} | undefined;
+  /** How the data of volumes is saved; a claim in scope that no rule covers is refused. */
+  volumes: readonly VolumeRule[];
+  /** Name and version of what takes it, `pra/0.1.0`. */
+  tool: string;
+  /** Writes a nonce into the source, before anything is read from it. */
+  writeCanary?: ((signal: AbortSignal) => Promise<SnapshotRoot['canary']>) | undefined;
+  /** Measures in the source what probes will compare with. */
+  readBaselines?: ((signal: AbortSignal) => Promise<SnapshotRoot['baselines']>) | undefined;
+  /** Takes one dump and keeps it. Needed when a rule of `volumes` has the method dump. */
+  dumpVolume?:
+    | ((target: DumpTarget, options: {snapshot: string; signal: AbortSignal}) => Promise<VolumeRecord>)
+    | undefined;
+  clock?: Clock | undefined;
+  signal: AbortSignal;
+  onEvent?: SnapshotListener | undefined;
+}
+
+/** Dumps that are taken at the same time. */
+const DUMPS = 2;
+
+/**
+ * Takes a snapshot: canary, baselines, dumps, objects, and the root last, so that a snapshot that was broken off does
+ * not exist. It stands for the moment at which it began, so that its age is never made younger than its data.
+ * @returns the root that was written.
+ * @throws PraError PLAN_UNPROTECTED_VOLUME before anything is written; SNAPSHOT_FAILED, CLUSTER_*, VOLUME_DUMP_FAILED,
+ * STORE_*; what had been stored is used again by the next snapshot.
+ */
+export async function createSnapshot(options: CreateOptions): Promise<SnapshotRoot> {
+  const {cluster, repository, select, plan, signal, onEvent, clock = systemClock} = options;
+  const source = await readIdentity(cluster, {signal});
+  const dumps = await planDumps({cluster, rules: options.volumes, selection: compileSelect(select), signal});
+  const began = clock.now();
+  const id = newSnapshotId(began);
+
+  onEvent?.({type: 'phase', phase: 'canary'});
+  const canary = await options.writeCanary?.(signal);
+  onEvent?.({type: 'phase', phase: 'baselines'});
+  const baselines = (await options.readBaselines?.(signal)) ?? [];
+  onEvent?.({type: 'phase', phase: 'volumes'});
+  const volumes = await mapPool(dumps, DUMPS, target => dump(options, id, target));
+
+  onEvent?.({type: 'phase', phase: 'objects'});
+  const parent = await findParent(repository, plan?.name, source.uid, signal);
+  const writer = new ObjectSetWriter(repository, {parent, signal});
+  const capture = await captureObjects({
+    cluster,
+    select,
+    write: record => writer.add(record),
+    signal,
+    onEvent,
+  });
+  const {tree, counts, namespaces, bytes} = await writer.finish();
+
+  onEvent?.({type: 'phase', phase: 'root'});
+  const root: Omit<SnapshotRoot, 'mac'> = {
+    apiVersion: 'pra/v1',
+    kind: 'Snapshot',
+    id,
+    createdAt: began.toISOString(),
+    finishedAt: clock.now().toISOString(),
+    tool: options.tool,
+    ...(plan ? {plan} : {}),
+    source: {...source, context: cluster.context},
+    namespaces,
+    counts,
+    tree,
+    ...(parent ? {parent: parent.id} : {}),
+    resourceVersions: capture.resourceVersions,
+    volumes,
+    ...(canary ? {canary} : {}),
+    baselines,
+    bytes,
+  };
+  const written = await writeRoot(repository, root, {signal});
+  onEvent?.({type: 'done', id, excluded: capture.excluded});
+  return written;
+}
+
+async function dump(
+  {dumpVolume, signal, onEvent}: CreateOptions,
+  snapshot: string,
+  target: DumpTarget,
+): Promise<VolumeRecord> {
+  if (!dumpVolume)
+    throw new PraError('BUG', `nothing takes the dump of ${target.namespace} ${target.workload}`);
+  const workload = `${target.namespace} ${target.workload}`;
+  onEvent?.({type: 'volume', workload, state: 'started'});
+  const record = await dumpVolume(target, {snapshot, signal});
+  onEvent?.({type: 'volume', workload, state: 'saved', bytes: record.bytes});
+  return record;
+}
+
+/** The newest snapshot of the same plan and cluster: what it holds already is not written again. */
+async function findParent(
+  repository: Repository,
+  plan: string | undefined,
+  uid: string,
+  signal: AbortSignal,
+): Promise<SnapshotRoot | undefined> {
+  try {
+    const newest = await findRoot(repository, 'latest', {plan, signal});
+    return newest.source.uid === uid ? newest : undefined;
+  } catch (error) {
+    if (error instanceof PraError && error.code === 'SNAPSHOT_NOT_FOUND') return undefined;
+    throw error;
+  }
+}

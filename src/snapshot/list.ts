@@ -1,0 +1,43 @@
+import type {Repository} from '../repository/repository.ts';
+import {listRoots, type SnapshotRoot} from '../repository/snapshot-root.ts';
+
+/** A snapshot in one line. */
+export interface SnapshotSummary {
+  id: string;
+  createdAt: string;
+  plan?: string | undefined;
+  source: string;
+  objects: number;
+  namespaces: number;
+  volumes: number;
+  volumeBytes: number;
+  /** What it added to the repository. */
+  writtenBytes: number;
+  durationMs: number;
+}
+
+/**
+ * The snapshots of a repository, the newest first, of one plan or all.
+ * @throws PraError REPOSITORY_CORRUPT, STORE_*.
+ */
+export async function listSnapshots(
+  repository: Repository,
+  options: {plan?: string | undefined; signal?: AbortSignal | undefined} = {},
+): Promise<SnapshotSummary[]> {
+  return (await listRoots(repository, options)).map(summaryOf);
+}
+
+function summaryOf(root: SnapshotRoot): SnapshotSummary {
+  return {
+    id: root.id,
+    createdAt: root.createdAt,
+    plan: root.plan?.name,
+    source: root.source.context,
+    objects: root.counts.objects,
+    namespaces: root.counts.namespaces,
+    volumes: root.volumes.length,
+    volumeBytes: root.volumes.reduce((sum, volume) => sum + volume.bytes, 0),
+    writtenBytes: root.bytes.written,
+    durationMs: Date.parse(root.finishedAt) - Date.parse(root.createdAt),
+  };
+}

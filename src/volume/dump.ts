@@ -1,0 +1,165 @@
+import {PassThrough, type Readable, type Writable} from 'node:stream';
+import {PraError} from '../errors.ts';
+import type {VolumeRecord} from '../repository/snapshot-root.ts';
+import type {Restic} from './restic.ts';
+
+/** Runs a command in a container; `execInPod` of src/cluster bound to a cluster. */
+export type Exec = (options: {
+  namespace: string;
+  pod: string;
+  container?: string;
+  command: string[];
+  stdin?: Readable;
+  stdout?: Writable;
+  signal?: AbortSignal;
+}) => Promise<{exitCode: number; stderr: string}>;
+
+/** A workload whose data is to be dumped, and the pod of it that runs. */
+export interface DumpRequest {
+  namespace: string;
+  pod: string;
+  container: string;
+  /** Such as StatefulSet/db. */
+  workload: string;
+  pvcs: string[];
+  command: string[];
+  restoreCommand: string[];
+}
+
+const fileName = (namespace: string, workload: string) =>
+  `${namespace}_${workload.replaceAll('/', '_')}.dump`;
+
+/**
+ * Streams the output of a dump command into restic, with no copy in between. Only when the command ended well does restic
+ * save anything: a dump that was cut off never becomes a snapshot.
+ * @throws PraError VOLUME_DUMP_FAILED with the last words of the command.
+ */
+export async function dumpVolume(options: {
+  exec: Exec;
+  restic: Restic;
+  request: DumpRequest;
+  tags: readonly string[];
+  signal: AbortSignal;
+}): Promise<VolumeRecord> {
+  const {exec, restic, request, signal} = options;
+  const {namespace, pod, container, workload, command} = request;
+  const began = performance.now();
+  const output = new PassThrough();
+  // exec ends its stdout after the last byte; restic may see that end only once the exit code is known.
+  const held = new PassThrough();
+  output.pipe(held, {end: false});
+  const dumping = (async () => {
+    try {
+      const result = await exec({namespace, pod, container, command: [...command], stdout: output, signal});
+      if (result.exitCode !== 0) throw failed(request, `exit code ${result.exitCode}`, result.stderr);
+      held.end();
+    } catch (error) {
+      const shown =
+        error instanceof PraError && error.code === 'VOLUME_DUMP_FAILED'
+          ? error
+          : failed(
+              request,
+              'it could not be run to its end',
+              String(error instanceof Error ? error.message : error),
+              error,
+            );
+      held.destroy(shown);
+      throw shown;
+    }
+  })();
+  const saving = restic.backup(held, {filename: fileName(namespace, workload), tags: options.tags, signal});
+  const [dumped, saved] = await Promise.allSettled([dumping, saving]);
+  if (dumped.status === 'rejected') throw dumped.reason;
+  if (saved.status === 'rejected') throw saved.reason;
+  return {
+    method: 'dump',
+    namespace,
+    workload,
+    pvcs: request.pvcs,
+    container,
+    dumpCommand: [...command],
+    restoreCommand: [...request.restoreCommand],
+    resticSnapshot: saved.value.snapshotId,
+    bytes: saved.value.bytes,
+    sha256: saved.value.sha256,
+    durationMs: Math.round(performance.now() - began),
+  };
+}
+
+/**
+ * Streams a dump from restic into its restore command.
+ * @returns what arrived, compared with what was saved.
+ * @throws PraError VOLUME_RESTORE_FAILED with the last words of the command.
+ */
+export async function restoreDump(options: {
+  exec: Exec;
+  restic: Restic;
+  record: VolumeRecord;
+  pod: string;
+  signal: AbortSignal;
+}): Promise<{bytes: number; sha256Ok: boolean; durationMs: number}> {
+  const {exec, restic, record, pod, signal} = options;
+  const began = performance.now();
+  const {stream, done} = restic.restore({
+    snapshotId: record.resticSnapshot,
+    filename: fileName(record.namespace, record.workload),
+    signal,
+  });
+  const running = exec({
+    namespace: record.namespace,
+    pod,
+    container: record.container,
+    command: [...record.restoreCommand],
+    stdin: stream,
+    signal,
+  });
+  const [command, read] = await Promise.allSettled([running, done]);
+  if (command.status === 'fulfilled' && command.value.exitCode !== 0) {
+    throw new PraError(
+      'VOLUME_RESTORE_FAILED',
+      `the data of ${record.workload} in ${record.namespace} could not be restored: exit code ${command.value.exitCode}`,
+      {
+        why: command.value.stderr.trim() || undefined,
+      },
+    );
+  }
+  if (read.status === 'rejected') throw restoreFailed(record, read.reason);
+  if (command.status === 'rejected') throw restoreFailed(record, command.reason);
+  const {bytes, sha256} = read.value;
+  if (bytes !== record.bytes || sha256 !== record.sha256) {
+    throw new PraError(
+      'VOLUME_RESTORE_FAILED',
+      `the data of ${record.workload} in ${record.namespace} is not what was saved`,
+      {why: `${bytes} bytes came back of ${record.bytes}`},
+    );
+  }
+  return {bytes, sha256Ok: true, durationMs: Math.round(performance.now() - began)};
+}
+
+function failed(request: DumpRequest, what: string, why: string, cause?: unknown): PraError {
+  return new PraError(
+    'VOLUME_DUMP_FAILED',
+    `the dump of ${request.workload} in ${request.namespace} failed: ${what}`,
+    {
+      why: why.trim() || undefined,
+      cause,
+      next: [
+        `try it by hand: kubectl exec -n ${request.namespace} ${request.pod} -c ${request.container} -- ${request.command.join(' ')}`,
+      ],
+    },
+  );
+}
+
+function restoreFailed(record: VolumeRecord, error: unknown): PraError {
+  const why =
+    error instanceof PraError
+      ? `${error.message}${error.why ? `: ${error.why}` : ''}`
+      : error instanceof Error
+        ? error.message
+        : String(error);
+  return new PraError(
+    'VOLUME_RESTORE_FAILED',
+    `the data of ${record.workload} in ${record.namespace} could not be restored`,
+    {why, cause: error},
+  );
+}

@@ -1,0 +1,150 @@
+import {afterAll, beforeAll, describe, expect, test} from 'vitest';
+import {createObject} from '../../src/cluster/apply.ts';
+import {type Cluster, connectCluster} from '../../src/cluster/client.ts';
+import {CORE_TYPES} from '../../src/cluster/core-types.ts';
+import type {KubeObject} from '../../src/cluster/object.ts';
+import {objectPath} from '../../src/cluster/resource-map.ts';
+import {PraError} from '../../src/errors.ts';
+import {compileSelect} from '../../src/snapshot/select.ts';
+import {planDumps, type VolumeRule} from '../../src/snapshot/volumes.ts';
+import {type ControlPlane, startControlPlane} from '../bed/control-plane.ts';
+import {kubeObject, workload} from '../restore/objects.ts';
+
+let plane: ControlPlane;
+let cluster: Cluster;
+const {signal} = new AbortController();
+const dump = {command: ['pg_dump'], restore: ['psql']};
+
+const rule = (
+  select: VolumeRule['select'],
+  method: VolumeRule['method'] = 'dump',
+  namespaces = ['shop'],
+): VolumeRule => ({select, method, namespaces, dump});
+const plan = (rules: VolumeRule[], namespaces = ['shop']) =>
+  planDumps({cluster, rules, selection: compileSelect({namespaces, clusterScoped: 'none'}), signal});
+
+const claim = (name: string, labels = {}) =>
+  kubeObject('v1', 'PersistentVolumeClaim', name, {
+    metadata: {labels},
+    spec: {accessModes: ['ReadWriteOnce'], resources: {requests: {storage: '1Gi'}}},
+  });
+
+async function createPod(
+  name: string,
+  app: string,
+  claimName: string,
+  owner: KubeObject | undefined,
+  ready: boolean,
+): Promise<void> {
+  const pod = kubeObject('v1', 'Pod', name, {
+    metadata: {labels: {app}},
+    spec: {
+      containers: [{name: 'main', image: 'localhost/x'}],
+      volumes: [{name: 'v', persistentVolumeClaim: {claimName}}],
+    },
+  });
+  if (owner) {
+    const {apiVersion, kind, metadata} = owner;
+    pod.metadata.ownerReferences = [
+      {apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '', controller: true},
+    ];
+  }
+  await createObject(cluster, CORE_TYPES.Pod, pod);
+  const status = {phase: 'Running', conditions: [{type: 'Ready', status: ready ? 'True' : 'False'}]};
+  await cluster.request('PATCH', `${objectPath(CORE_TYPES.Pod, {name, namespace: 'shop'})}/status`, {
+    contentType: 'application/merge-patch+json',
+    body: {status},
+  });
+}
+
+beforeAll(async () => {
+  plane = await startControlPlane();
+  cluster = await connectCluster({kubeconfig: plane.kubeconfig});
+  for (const name of ['shop', 'empty'])
+    await createObject(cluster, CORE_TYPES.Namespace, kubeObject('v1', 'Namespace', name));
+  const set = await createObject(
+    cluster,
+    CORE_TYPES.StatefulSet,
+    workload('StatefulSet', 'db', {}, {serviceName: 'db'}),
+  );
+  const deployment = await createObject(cluster, CORE_TYPES.Deployment, workload('Deployment', 'files'));
+  const owned = workload('ReplicaSet', 'files-abc');
+  owned.metadata.ownerReferences = [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      name: 'files',
+      uid: deployment.metadata.uid ?? '',
+      controller: true,
+    },
+  ];
+  const replicaSet = await createObject(cluster, CORE_TYPES.ReplicaSet, owned);
+  for (const object of [
+    claim('data-db-0'),
+    claim('data-db-1'),
+    claim('uploads'),
+    claim('cache', {kind: 'cache'}),
+  ]) {
+    await createObject(cluster, CORE_TYPES.PersistentVolumeClaim, object);
+  }
+  await createPod('db-0', 'db', 'data-db-0', set, false);
+  await createPod('db-1', 'db', 'data-db-1', set, true);
+  await createPod('files-abc-x', 'files', 'uploads', replicaSet, true);
+});
+afterAll(async () => {
+  await cluster?.close();
+  await plane?.stop();
+});
+
+const waived = [rule('kind=cache', 'none')];
+
+describe('planDumps', () => {
+  test('asks one ready pod of each workload, for the claims of all its pods', async () => {
+    const targets = await plan([rule({app: 'db'}), rule('app=files'), ...waived]);
+    expect(targets).toEqual([
+      {
+        namespace: 'shop',
+        workload: 'StatefulSet/db',
+        pod: 'db-1',
+        container: 'main',
+        pvcs: ['data-db-0', 'data-db-1'],
+        ...dump,
+      },
+      {
+        namespace: 'shop',
+        workload: 'Deployment/files',
+        pod: 'files-abc-x',
+        container: 'main',
+        pvcs: ['uploads'],
+        ...dump,
+      },
+    ]);
+  });
+
+  test('names every claim that no rule saves', async () => {
+    await expect(plan([rule({app: 'db'})])).rejects.toThrow(
+      /PersistentVolumeClaim shop\/cache, PersistentVolumeClaim shop\/uploads/,
+    );
+    await expect(plan([])).rejects.toMatchObject({code: 'PLAN_UNPROTECTED_VOLUME'});
+  });
+
+  test('lets the first rule that fits count', async () => {
+    const targets = await plan([rule('app in (db,files)', 'none'), rule({app: 'db'}, 'none'), ...waived]);
+    expect(targets).toEqual([]);
+  });
+
+  test('fails when a rule finds no running pod', async () => {
+    const error = await plan([rule({app: 'nothing'}), rule('app', 'none'), ...waived]).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(PraError);
+    expect(error).toMatchObject({
+      code: 'VOLUME_DUMP_FAILED',
+      message: expect.stringContaining('app=nothing'),
+    });
+  });
+
+  test('asks for nothing where there is nothing', async () => {
+    expect(await plan([], ['empty'])).toEqual([]);
+  });
+});
