@@ -55,7 +55,7 @@ export async function conclude(
   const notKept = await keepInRepository(run, dir);
   return {
     record,
-    exitCode: judgement.verdict.exitCode,
+    exitCode: judgement.exitCode,
     evidenceDir: dir,
     warnings: notKept === undefined ? [] : [notKept],
   };

@@ -4,6 +4,7 @@ import type {LoadedPlan} from '../plan/load.ts';
 import type {StoredObject} from '../repository/object-set.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
+import type {WorkloadRef} from '../probe/probe.ts';
 import type {RestorePlan} from '../restore/preview.ts';
 import {type ObjectOutcome, UidMap} from '../restore/run.ts';
 import type {Json} from '../std/json.ts';
@@ -62,7 +63,8 @@ export class DrillRun {
   readonly outcomes: ObjectOutcome[] = [];
   /** Sentences that each make the recovery a failed one. */
   readonly failures: string[] = [];
-  private readonly waitingGroups: Set<string>;
+  private readonly unhealthyGroups: Set<string>;
+  private readonly emptyGroups: Set<string>;
 
   constructor(options: DrillRunOptions) {
     this.drillId = options.drillId;
@@ -78,7 +80,8 @@ export class DrillRun {
     this.userAgent = options.userAgent;
     this.toolVersion = options.toolVersion;
     this.groupOrder = options.groupOrder;
-    this.waitingGroups = new Set(options.groupOrder);
+    this.unhealthyGroups = new Set(options.groupOrder);
+    this.emptyGroups = new Set(options.groupOrder);
   }
 
   get plan(): LoadedPlan['plan'] {
@@ -101,10 +104,29 @@ export class DrillRun {
     return this.restorePlan ?? outOfOrder('restore plan');
   }
 
-  /** The last group to get healthy sets T4. */
+  /** The last group to get healthy sets T4; with no data to bring back, T3 was reached with the objects. */
   groupHealthy(group: string): void {
-    this.waitingGroups.delete(group);
-    if (this.waitingGroups.size === 0) this.log.mark('T4');
+    this.unhealthyGroups.delete(group);
+    if (this.unhealthyGroups.size === 0) this.log.mark('T4');
+  }
+
+  /** The last group to have its data sets T3. */
+  groupHasData(group: string): void {
+    this.emptyGroups.delete(group);
+    const waiting = this.needSnapshot().volumes.filter(volume => this.workloadsOf([...this.emptyGroups]).some(({namespace, name}) => namespace === volume.namespace && volume.workload.endsWith(`/${name}`)));
+    if (waiting.length === 0) this.log.mark('T3');
+  }
+
+  /** Workloads that the restore starts: of these groups, or of all. */
+  workloadsOf(groups: readonly string[] | undefined): WorkloadRef[] {
+    return this.needRestorePlan()
+      .groups.filter(group => groups === undefined || groups.includes(group.name))
+      .flatMap(group => [...group.operators, ...group.workloads].map(({item}) => ({type: item.type, name: item.object.metadata.name, namespace: item.object.metadata.namespace})));
+  }
+
+  /** Folder that relative paths of the plan's steps start from. */
+  get planDir(): string {
+    return this.loaded.dir;
   }
 
   /** What the preview already found missing for these objects: the likely cause of their trouble. */

@@ -18,6 +18,7 @@ export interface VerdictInput {
 }
 
 export interface Judgement {
+  exitCode: ExitCode;
   verdict: DrillVerdict;
   rto: DrillObjective;
   rpo: DrillObjective;
@@ -35,6 +36,7 @@ export function judgeRun(input: VerdictInput): Judgement {
   const exitCode: ExitCode =
     input.leftovers && result === 'passed' ? EXIT.failed : exitCodeOf(result, missed);
   return {
+    exitCode,
     verdict: {result, objectiveMissed: missed, exitCode, summary: summaryOf(result, why, rto, rpo)},
     rto,
     rpo,

@@ -7,7 +7,7 @@ import {wakePatch} from './inert.ts';
  * Tells whether a live object has all that is wanted of it. What the API server adds (defaults, status, allotted
  * addresses) does not count as a difference.
  */
-export function covers(live: unknown, wanted: unknown): boolean {
+function covers(live: unknown, wanted: unknown): boolean {
   if (isJsonObject(wanted)) {
     return (
       isJsonObject(live) &&
@@ -56,7 +56,7 @@ function isConvertedLater(live: KubeObject, wanted: KubeObject): boolean {
 }
 
 /** Applies a JSON merge patch (RFC 7386) to a copy. */
-export function mergePatch(document: Json, patch: Json): Json {
+function mergePatch(document: Json, patch: Json): Json {
   if (!isJsonObject(patch)) return patch;
   const result = isJsonObject(document) ? {...document} : {};
   for (const [key, value] of Object.entries(patch)) {

@@ -6,9 +6,9 @@ import {at, numberAt, objectAt, withAt} from '../std/json-at.ts';
 /** Annotation that holds the replicas that a workload had. */
 export const REPLICAS = 'pra.dev/replicas';
 /** Annotation that holds whether a CronJob or Job was suspended before. */
-export const SUSPEND = 'pra.dev/suspend';
+const SUSPEND = 'pra.dev/suspend';
 /** Label that no node has: a DaemonSet that asks for it has no pods. Also marks such a DaemonSet, as an annotation. */
-export const NO_NODE = 'pra.dev/inert';
+const NO_NODE = 'pra.dev/inert';
 
 const SCALED = new Set(['Deployment.apps', 'StatefulSet.apps', 'ReplicaSet.apps', 'ReplicationController']);
 

@@ -5,7 +5,7 @@ import {keyOf} from './index-objects.ts';
 import {ownerKeys} from './owners.ts';
 
 /** The waves of a restore, first to last; what is in one wave may be created in any order (restore-rules.md, "Order"). */
-export const WAVES = [
+const WAVES = [
   'definitions',
   'namespaces',
   'classes and quotas',
@@ -19,7 +19,7 @@ export const WAVES = [
   'routes and budgets',
   'admission',
 ] as const;
-export type WaveName = (typeof WAVES)[number];
+type WaveName = (typeof WAVES)[number];
 
 const RBAC = 'rbac.authorization.k8s.io';
 
@@ -74,7 +74,7 @@ const WAVE_OF_KIND: Readonly<Record<string, WaveName>> = {
 const GATEWAY = 'gateway.networking.k8s.io';
 
 /** The wave of an object. `operators` are the references that `findOperators` gave. */
-export function waveOf(object: KubeObject, operators: ReadonlySet<string>): WaveName {
+function waveOf(object: KubeObject, operators: ReadonlySet<string>): WaveName {
   const wave = WAVE_OF_KIND[groupKindOf(object)];
   if (wave === 'workloads' && operators.has(objectRef(object))) return 'operators';
   if (wave) return wave;

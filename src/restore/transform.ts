@@ -37,7 +37,7 @@ export function compileTransforms(transforms: readonly Transform[], mode: Restor
 }
 
 /** Tells which objects a match of the plan is for; names and namespaces may be globs. */
-export function compileMatch(match: ObjectMatch): (object: KubeObject) => boolean {
+function compileMatch(match: ObjectMatch): (object: KubeObject) => boolean {
   const glob = (text: string | undefined) => (text === undefined ? () => true : matchGlobs([text]));
   const name = glob(match.name);
   const namespace = glob(match.namespace);

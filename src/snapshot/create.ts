@@ -1,4 +1,5 @@
 import type {Cluster} from '../cluster/client.ts';
+import {execInPod} from '../cluster/exec.ts';
 import {readIdentity} from '../cluster/identity.ts';
 import {PraError} from '../errors.ts';
 import {ObjectSetWriter} from '../repository/object-set.ts';
@@ -12,10 +13,12 @@ import {
 } from '../repository/snapshot-root.ts';
 import {type Clock, systemClock} from '../std/clock.ts';
 import {mapPool} from '../std/pool.ts';
+import {type DumpRequest, dumpVolume, type Exec} from '../volume/dump.ts';
+import type {Restic} from '../volume/restic.ts';
 import {captureObjects} from './capture.ts';
 import type {SnapshotListener} from './event.ts';
 import {compileSelect, type SnapshotSelect} from './select.ts';
-import {type DumpTarget, planDumps, type VolumeRule} from './volumes.ts';
+import {planDumps, type VolumeRule} from './volumes.ts';
 
 export interface CreateOptions {
   cluster: Cluster;
@@ -30,10 +33,8 @@ export interface CreateOptions {
   writeCanary?: ((signal: AbortSignal) => Promise<SnapshotRoot['canary']>) | undefined;
   /** Measures in the source what probes will compare with. */
   readBaselines?: ((signal: AbortSignal) => Promise<SnapshotRoot['baselines']>) | undefined;
-  /** Takes one dump and keeps it. Needed when a rule of `volumes` has the method dump. */
-  dumpVolume?:
-    | ((target: DumpTarget, options: {snapshot: string; signal: AbortSignal}) => Promise<VolumeRecord>)
-    | undefined;
+  /** Keeps the dumps. Needed when a rule of `volumes` has the method dump. */
+  restic?: Restic | undefined;
   clock?: Clock | undefined;
   signal: AbortSignal;
   onEvent?: SnapshotListener | undefined;
@@ -61,7 +62,7 @@ export async function createSnapshot(options: CreateOptions): Promise<SnapshotRo
   onEvent?.({type: 'phase', phase: 'baselines'});
   const baselines = (await options.readBaselines?.(signal)) ?? [];
   onEvent?.({type: 'phase', phase: 'volumes'});
-  const volumes = await mapPool(dumps, DUMPS, target => dump(options, id, target));
+  const volumes = await mapPool(dumps, DUMPS, request => dump(options, id, request));
 
   onEvent?.({type: 'phase', phase: 'objects'});
   const parent = await findParent(repository, plan?.name, source.uid, signal);
@@ -100,16 +101,13 @@ export async function createSnapshot(options: CreateOptions): Promise<SnapshotRo
   return written;
 }
 
-async function dump(
-  {dumpVolume, signal, onEvent}: CreateOptions,
-  snapshot: string,
-  target: DumpTarget,
-): Promise<VolumeRecord> {
-  if (!dumpVolume)
-    throw new PraError('BUG', `nothing takes the dump of ${target.namespace} ${target.workload}`);
-  const workload = `${target.namespace} ${target.workload}`;
+async function dump(options: CreateOptions, snapshot: string, request: DumpRequest): Promise<VolumeRecord> {
+  const {cluster, restic, signal, onEvent} = options;
+  const workload = `${request.namespace} ${request.workload}`;
+  if (!restic) throw new PraError('BUG', `nothing keeps the dump of ${workload}`);
   onEvent?.({type: 'volume', workload, state: 'started'});
-  const record = await dumpVolume(target, {snapshot, signal});
+  const exec: Exec = execution => execInPod(cluster, execution);
+  const record = await dumpVolume({exec, restic, request, tags: [`snapshot=${snapshot}`], signal});
   onEvent?.({type: 'volume', workload, state: 'saved', bytes: record.bytes});
   return record;
 }

@@ -108,7 +108,7 @@ export function isTokenSecret(object: KubeObject): boolean {
 }
 
 /** Says which controller makes the object again, if one owns it. */
-export function ownedBy(object: KubeObject, ownerKind?: string): string | undefined {
+function ownedBy(object: KubeObject, ownerKind?: string): string | undefined {
   const owner = arrayAt(object, 'metadata', 'ownerReferences').find(
     reference =>
       at(reference, 'controller') === true &&

@@ -64,7 +64,7 @@ function isCapturable(type: ResourceType): boolean {
 }
 
 /** Compares a kind with names as people write them, in any case. */
-export function isAmong(type: ResourceType, names: readonly string[]): boolean {
+function isAmong(type: ResourceType, names: readonly string[]): boolean {
   if (names.length === 0) return false;
   const own = [type.kind, type.plural, ...type.shortNames].flatMap(name => [name, `${name}.${type.group}`]);
   const spellings = new Set(own.map(name => name.toLowerCase()));

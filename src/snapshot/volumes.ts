@@ -4,6 +4,7 @@ import {listAll} from '../cluster/list.ts';
 import {type KubeObject, objectRef, type ResourceType} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
 import {arrayAt, at, stringAt, stringsAt} from '../std/json-at.ts';
+import type {DumpRequest} from '../volume/dump.ts';
 import {matchGlobs} from './glob.ts';
 import type {Selection} from './select.ts';
 import {type Labels, parseSelector, selectorText} from './selector.ts';
@@ -15,20 +16,8 @@ export interface VolumeRule {
   select: string | Labels;
   namespaces?: readonly string[] | undefined;
   method: 'dump' | 'none' | 'csi' | 'filesystem';
+  /** The container is the first one of the pod when none is named. */
   dump?: {container?: string | undefined; command: string[]; restore: string[]} | undefined;
-}
-
-/** One dump to take: a pod that can be asked, and the claims whose data it stands for. */
-export interface DumpTarget {
-  namespace: string;
-  /** `StatefulSet/db` */
-  workload: string;
-  pod: string;
-  /** The first one of the pod when the plan names none. */
-  container: string;
-  pvcs: string[];
-  command: string[];
-  restore: string[];
 }
 
 export interface VolumeScope {
@@ -43,7 +32,7 @@ export interface VolumeScope {
  * @throws PraError PLAN_UNPROTECTED_VOLUME naming every claim that no rule covers, VOLUME_DUMP_FAILED when a rule finds
  * no running pod to ask, CLUSTER_*.
  */
-export async function planDumps({cluster, rules, selection, signal}: VolumeScope): Promise<DumpTarget[]> {
+export async function planDumps({cluster, rules, selection, signal}: VolumeScope): Promise<DumpRequest[]> {
   const inScope = (object: KubeObject) => selection.namespace(object.metadata.namespace ?? '');
   const list = async (type: ResourceType) => (await listAll(cluster, type, {signal})).filter(inScope);
   const claims = (await list(CORE_TYPES.PersistentVolumeClaim)).filter(selection.labels);
@@ -53,7 +42,7 @@ export async function planDumps({cluster, rules, selection, signal}: VolumeScope
   const owners = new Map(replicaSets.map(set => [`${set.metadata.namespace}/${set.metadata.name}`, set]));
 
   const covered = new Set<string>();
-  const targets: DumpTarget[] = [];
+  const requests: DumpRequest[] = [];
   for (const [index, rule] of compiled.entries()) {
     const mine = pods.filter(pod => compiled.findIndex(({fits}) => fits(pod)) === index);
     for (const pod of mine)
@@ -61,10 +50,10 @@ export async function planDumps({cluster, rules, selection, signal}: VolumeScope
     for (const claim of claims) {
       if (compiled.findIndex(({fits}) => fits(claim)) === index) covered.add(keyOf(claim));
     }
-    if (rule.method === 'dump') targets.push(...dumpTargets(rule, mine, owners));
+    if (rule.method === 'dump') requests.push(...dumpRequests(rule, mine, owners));
   }
   refuseUnprotected(claims.filter(claim => !covered.has(keyOf(claim))));
-  return targets;
+  return requests;
 }
 
 const keyOf = ({metadata}: KubeObject) => `${metadata.namespace}/${metadata.name}`;
@@ -77,12 +66,12 @@ function compileRule(rule: VolumeRule) {
   return {...rule, fits};
 }
 
-/** One target for each workload whose pods the rule selects: the pods of one workload hold the same data. */
-function dumpTargets(
+/** One dump for each workload whose pods the rule selects: the pods of one workload hold the same data. */
+function dumpRequests(
   rule: VolumeRule,
   pods: readonly KubeObject[],
   owners: ReadonlyMap<string, KubeObject>,
-): DumpTarget[] {
+): DumpRequest[] {
   const {dump} = rule;
   if (!dump) return [];
   const running = pods
@@ -114,7 +103,7 @@ function dumpTargets(
         container: dump.container ?? stringAt(arrayAt(pod, 'spec', 'containers')[0], 'name') ?? '',
         pvcs: [...pvcs].sort(),
         command: dump.command,
-        restore: dump.restore,
+        restoreCommand: dump.restore,
       },
     ];
   });

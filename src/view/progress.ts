@@ -12,10 +12,12 @@ export interface ProgressView {
 export interface ProgressOptions {
   interactive: boolean;
   color: boolean;
+  quiet?: boolean;
 }
 
 /** Progress of a run on stderr: a live tree for a person at a terminal, otherwise one timestamped line for each change. */
 export function openProgress(options: ProgressOptions): ProgressView {
+  if (options.quiet) return {listener: () => undefined, end: async () => undefined};
   return options.interactive ? listrProgress() : plainProgress(options.color);
 }
 

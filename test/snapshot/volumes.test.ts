@@ -14,6 +14,7 @@ let plane: ControlPlane;
 let cluster: Cluster;
 const {signal} = new AbortController();
 const dump = {command: ['pg_dump'], restore: ['psql']};
+const commands = {command: dump.command, restoreCommand: dump.restore};
 
 const rule = (
   select: VolumeRule['select'],
@@ -108,7 +109,7 @@ describe('planDumps', () => {
         pod: 'db-1',
         container: 'main',
         pvcs: ['data-db-0', 'data-db-1'],
-        ...dump,
+        ...commands,
       },
       {
         namespace: 'shop',
@@ -116,7 +117,7 @@ describe('planDumps', () => {
         pod: 'files-abc-x',
         container: 'main',
         pvcs: ['uploads'],
-        ...dump,
+        ...commands,
       },
     ]);
   });

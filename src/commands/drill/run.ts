@@ -1,0 +1,109 @@
+import {Args, Flags} from '@oclif/core';
+import {BaseCommand} from '../../cli/base-command.ts';
+import {clusterFlags} from '../../cli/flags.ts';
+import {connectSource, openPlanRepository, repositoryOf} from '../../cli/wiring.ts';
+import {runDrill} from '../../drill/run.ts';
+import type {SnapshotChoice} from '../../drill/run-state.ts';
+import {PraError} from '../../errors.ts';
+import {explainPlan} from '../../plan/explain.ts';
+import {type LoadedPlan, loadPlan} from '../../plan/load.ts';
+import {renderDrill} from '../../view/drill.ts';
+import {openProgress} from '../../view/progress.ts';
+import {openRestic} from '../../volume/restic.ts';
+
+export default class DrillRun extends BaseCommand<typeof DrillRun> {
+  static override summary = 'rehearse a recovery: restore into a fresh cluster, prove it, time it, and remove it';
+  static override description = `Takes a fresh snapshot (or uses the one named), brings up a target by Terraform, restores into it, starts workloads group by
+group, probes them, measures T0 to T5, destroys the target whatever happened, and writes drill.json, report.html and junit.xml.
+
+Ctrl-C once stops in order and cleans up; twice stops at once.
+
+Exit codes: 0 passed; 3 failed; 4 passed, but an objective was missed; 6 inconclusive; 1 error; 2 invalid plan; 11 locked; 130 interrupted.`;
+  static override examples = [
+    '<%= config.bin %> drill run plans/quickstart/plan.yaml',
+    '<%= config.bin %> drill run plan.yaml --snapshot latest --reason "quarterly test"',
+    '<%= config.bin %> drill run plan.yaml --json > drill.json',
+    '<%= config.bin %> drill run plan.yaml --dry-run',
+  ];
+  static override args = {plan: Args.string({description: 'plan file', required: true})};
+  static override flags = {
+    ...clusterFlags,
+    repository: Flags.string({description: 'URL of the repository, instead of that of the plan'}),
+    snapshot: Flags.string({description: 'recovery point: fresh, latest, or the id of a snapshot', helpValue: 'fresh|latest|ID'}),
+    var: Flags.string({description: 'Terraform variable of the target, over those of the plan', multiple: true, helpValue: 'NAME=JSON'}),
+    reason: Flags.string({description: 'why the drill is run, for the record'}),
+    trigger: Flags.option({options: ['manual', 'schedule', 'ci'] as const})({description: 'what started the drill, for the record'}),
+    'dry-run': Flags.boolean({description: 'check the plan and say what would be done'}),
+  };
+
+  private drillId: string | undefined;
+
+  async run(): Promise<void> {
+    const loaded = withVars(await loadPlan(this.args.plan), this.flags.var ?? []);
+    if (this.flags['dry-run']) {
+      const steps = explainPlan(loaded.plan);
+      this.print({apiVersion: 'pra/v1', kind: 'PlanExplanation', plan: loaded.plan.metadata.name, dryRun: true, steps}, () => steps.map((step, index) => `${index + 1}. ${step}`).join('\n'));
+      return;
+    }
+    const choice = choiceOf(this.flags.snapshot, loaded);
+    const where = repositoryOf(loaded, this.flags);
+    if (!where) throw new PraError('USAGE', 'no repository was given');
+    const {repository, options, created} = await openPlanRepository(where, {create: choice.policy === 'fresh', signal: this.signal});
+    if (created) this.note(`made a new repository at ${where.url}`);
+    const restic = await openRestic({repository, store: options, signal: this.signal});
+    const progress = openProgress({interactive: this.interactive, color: this.color, quiet: this.flags.quiet});
+    const finished = await runDrill({
+      loaded,
+      repository,
+      restic,
+      choice,
+      connectSource: () => connectSource(loaded, this.flags, `pra/${this.config.version}`),
+      toolVersion: this.config.version,
+      trigger: this.flags.trigger ?? (process.env.CI ? 'ci' : 'manual'),
+      reason: this.flags.reason,
+      signal: this.signal,
+      listener: progress.listener,
+      onId: id => {
+        this.drillId = id;
+      },
+    }).finally(() => progress.end());
+    for (const warning of finished.warnings) this.note(`warning: ${warning}`);
+    this.print(finished.record, () => renderDrill(finished.record, finished.evidenceDir));
+    this.finish(finished.exitCode);
+  }
+
+  protected override lastWords(): string | undefined {
+    return this.drillId && `stopped at once; the target may still be up. Remove it with: pra drill clean ${this.drillId}`;
+  }
+}
+
+function choiceOf(flag: string | undefined, loaded: LoadedPlan): SnapshotChoice {
+  const {policy, id} = loaded.plan.spec.recoveryPoint;
+  if (flag === 'fresh' || flag === 'latest') return {policy: flag};
+  if (flag !== undefined) return {policy: 'id', id: flag};
+  if (policy === 'id' && id !== undefined) return {policy: 'id', id};
+  return {policy: policy === 'latest' ? 'latest' : 'fresh'};
+}
+
+/** `--var images='["/a.tar"]'`: JSON where it is JSON, text otherwise. */
+function withVars(loaded: LoadedPlan, vars: readonly string[]): LoadedPlan {
+  const added = Object.fromEntries(
+    vars.map(text => {
+      const split = text.indexOf('=');
+      if (split <= 0) throw new PraError('USAGE', `--var ${text} is not NAME=VALUE`);
+      return [text.slice(0, split), valueOf(text.slice(split + 1))];
+    }),
+  );
+  const {plan} = loaded;
+  const {target} = plan.spec;
+  const terraform = {...target.terraform, vars: {...target.terraform.vars, ...added}};
+  return {...loaded, plan: {...plan, spec: {...plan.spec, target: {...target, terraform}}}};
+}
+
+function valueOf(text: string) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

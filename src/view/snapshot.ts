@@ -1,0 +1,41 @@
+import type {SnapshotRoot} from '../repository/snapshot-root.ts';
+import type {SnapshotSummary} from '../snapshot/list.ts';
+import type {KindCount} from '../snapshot/show.ts';
+import {formatBytes} from '../std/bytes.ts';
+import {formatDuration} from '../std/duration.ts';
+import {renderTable} from './table.ts';
+
+/** `pra snapshot list`. */
+export function renderSnapshotList(items: readonly SnapshotSummary[], now: Date): string {
+  if (items.length === 0) return 'no snapshots yet: pra snapshot create PLAN';
+  return renderTable(
+    ['NAME', 'PLAN', 'SOURCE', 'OBJECTS', 'VOLUMES', 'DATA', 'ADDED', 'AGE'],
+    items.map(item => [
+      item.id,
+      item.plan ?? '-',
+      item.source,
+      String(item.objects),
+      String(item.volumes),
+      formatBytes(item.volumeBytes),
+      formatBytes(item.writtenBytes),
+      formatDuration(now.getTime() - Date.parse(item.createdAt)),
+    ]),
+  );
+}
+
+/** `pra snapshot show`, and what stands at the end of `pra snapshot create`. */
+export function renderSnapshot(root: SnapshotRoot, kinds: readonly KindCount[] = []): string {
+  const {counts, bytes, source} = root;
+  const lines = [
+    `snapshot   ${root.id}`,
+    `of         ${source.context}, Kubernetes ${source.version} (kube-system ${source.uid})`,
+    `taken      ${root.createdAt}, in ${formatDuration(Date.parse(root.finishedAt) - Date.parse(root.createdAt))}`,
+    `objects    ${counts.objects} of ${counts.kinds} kinds in ${counts.namespaces} namespaces`,
+    `bytes      ${formatBytes(bytes.raw)} of JSON; ${formatBytes(bytes.written)} added to the repository`,
+    ...(root.canary ? [`canary     written ${root.canary.writtenAt} in ${root.canary.namespace}`] : []),
+    ...root.volumes.map(volume => `volume     ${volume.namespace} ${volume.workload}: ${formatBytes(volume.bytes)} by ${volume.method}, ${formatDuration(volume.durationMs)}`),
+    ...root.baselines.map(baseline => `baseline   ${baseline.probe}: ${JSON.stringify(baseline.value)}`),
+  ];
+  if (kinds.length === 0) return lines.join('\n');
+  return `${lines.join('\n')}\n\n${renderTable(['NAMESPACE', 'KIND', 'OBJECTS'], kinds.map(kind => [kind.namespace || '-', kind.kind, String(kind.objects)]))}`;
+}
