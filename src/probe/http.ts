@@ -85,7 +85,7 @@ export async function ask(
       host,
       headers: {host, connection: 'close', 'user-agent': 'pra'},
       createConnection,
-      agent: false,
+
       signal,
     },
     resolve,
