@@ -28,35 +28,94 @@ interface CatalogueEntry {
 }
 
 export const CATALOGUE = {
-  BUG: {exit: EXIT.error, explanation: 'An error that pra did not foresee. Please report it with the debug output (PRA_DEBUG=1).'},
+  BUG: {
+    exit: EXIT.error,
+    explanation: 'An error that pra did not foresee. Please report it with the debug output (PRA_DEBUG=1).',
+  },
   USAGE: {exit: EXIT.usage, explanation: 'A flag or argument is missing or has a wrong value.'},
   INTERRUPTED: {exit: EXIT.interrupted, explanation: 'The run was stopped by a signal before it ended.'},
-  TIMEOUT: {exit: EXIT.error, explanation: 'Something that pra waited for did not happen before its deadline.'},
+  TIMEOUT: {
+    exit: EXIT.error,
+    explanation: 'Something that pra waited for did not happen before its deadline.',
+  },
   PROCESS_FAILED: {exit: EXIT.error, explanation: 'A program that pra started ended with an error.'},
-  DISK_FULL: {exit: EXIT.error, explanation: 'A file could not be written because the disk or quota is full. What had been completed before stays valid.'},
+  DISK_FULL: {
+    exit: EXIT.error,
+    explanation:
+      'A file could not be written because the disk or quota is full. What had been completed before stays valid.',
+  },
 
   PLAN_NOT_FOUND: {exit: EXIT.usage, explanation: 'The plan file does not exist or cannot be read.'},
-  PLAN_INVALID: {exit: EXIT.usage, explanation: 'The plan file is not valid YAML or does not match the plan schema (`pra plan schema`).'},
-  PLAN_CYCLE: {exit: EXIT.usage, explanation: 'Groups depend on each other in a circle, so no order of recovery exists.'},
-  PLAN_UNSUPPORTED: {exit: EXIT.usage, explanation: 'The plan uses a field of the schema that this version of pra does not carry out yet. It is refused rather than ignored.'},
-  PLAN_NO_DATA_PROOF: {exit: EXIT.usage, explanation: 'No required probe proves data (`proves: dataPresent` or `dataCurrent`), so a drill would prove only that processes start.'},
-  PLAN_UNPROTECTED_VOLUME: {exit: EXIT.usage, explanation: 'A volume in the scope of the plan has no method that protects it. Choose one, or waive it by name with `method: none`.'},
+  PLAN_INVALID: {
+    exit: EXIT.usage,
+    explanation: 'The plan file is not valid YAML or does not match the plan schema (`pra plan schema`).',
+  },
+  PLAN_CYCLE: {
+    exit: EXIT.usage,
+    explanation: 'Groups depend on each other in a circle, so no order of recovery exists.',
+  },
+  PLAN_UNSUPPORTED: {
+    exit: EXIT.usage,
+    explanation:
+      'The plan uses a field of the schema that this version of pra does not carry out yet. It is refused rather than ignored.',
+  },
+  PLAN_NO_DATA_PROOF: {
+    exit: EXIT.usage,
+    explanation:
+      'No required probe proves data (`proves: dataPresent` or `dataCurrent`), so a drill would prove only that processes start.',
+  },
+  PLAN_UNPROTECTED_VOLUME: {
+    exit: EXIT.usage,
+    explanation:
+      'A volume in the scope of the plan has no method that protects it. Choose one, or waive it by name with `method: none`.',
+  },
 
-  KUBECONFIG_INVALID: {exit: EXIT.usage, explanation: 'The kubeconfig is missing, is not readable, or has no such context.'},
-  CLUSTER_UNREACHABLE: {exit: EXIT.error, explanation: 'The API server did not answer: network, DNS, TLS, or the server is down.'},
+  KUBECONFIG_INVALID: {
+    exit: EXIT.usage,
+    explanation: 'The kubeconfig is missing, is not readable, or has no such context.',
+  },
+  CLUSTER_UNREACHABLE: {
+    exit: EXIT.error,
+    explanation: 'The API server did not answer: network, DNS, TLS, or the server is down.',
+  },
   CLUSTER_UNAUTHORIZED: {exit: EXIT.error, explanation: 'The API server refused the credentials (401).'},
-  CLUSTER_FORBIDDEN: {exit: EXIT.error, explanation: 'The credentials are valid but lack a permission (403). `pra` says which verb on which resource.'},
+  CLUSTER_FORBIDDEN: {
+    exit: EXIT.error,
+    explanation:
+      'The credentials are valid but lack a permission (403). `pra` says which verb on which resource.',
+  },
   CLUSTER_REQUEST_FAILED: {exit: EXIT.error, explanation: 'The API server answered a request with an error.'},
-  CLUSTER_DISCOVERY_INCOMPLETE: {exit: EXIT.error, explanation: 'One or more API groups could not be listed, so a snapshot would silently miss objects.'},
-  EXEC_FAILED: {exit: EXIT.error, explanation: 'A command run in a container could not be started or ended with an error.'},
-  PORT_FORWARD_FAILED: {exit: EXIT.error, explanation: 'A connection to a pod through the API server could not be made.'},
+  CLUSTER_DISCOVERY_INCOMPLETE: {
+    exit: EXIT.error,
+    explanation: 'One or more API groups could not be listed, so a snapshot would silently miss objects.',
+  },
+  EXEC_FAILED: {
+    exit: EXIT.error,
+    explanation: 'A command run in a container could not be started or ended with an error.',
+  },
+  PORT_FORWARD_FAILED: {
+    exit: EXIT.error,
+    explanation: 'A connection to a pod through the API server could not be made.',
+  },
 
   REPOSITORY_ABSENT: {exit: EXIT.repositoryAbsent, explanation: 'There is no repository at this URL.'},
-  REPOSITORY_EXISTS: {exit: EXIT.usage, explanation: 'There is already a repository at this URL; nothing is overwritten.'},
+  REPOSITORY_EXISTS: {
+    exit: EXIT.usage,
+    explanation: 'There is already a repository at this URL; nothing is overwritten.',
+  },
   REPOSITORY_LOCKED: {exit: EXIT.locked, explanation: 'Another process holds the lock.'},
-  REPOSITORY_WRONG_KEY: {exit: EXIT.wrongKey, explanation: 'The passphrase or key opens none of the key slots of the repository.'},
-  REPOSITORY_KEY_MISSING: {exit: EXIT.usage, explanation: 'No passphrase was given: set PRA_PASSPHRASE_FILE or PRA_PASSPHRASE.'},
-  REPOSITORY_CORRUPT: {exit: EXIT.error, explanation: 'An object of the repository is missing, truncated or altered.'},
+  REPOSITORY_WRONG_KEY: {
+    exit: EXIT.wrongKey,
+    explanation: 'The passphrase or key opens none of the key slots of the repository.',
+  },
+  REPOSITORY_KEY_MISSING: {
+    exit: EXIT.usage,
+    explanation: 'No passphrase was given: set PRA_PASSPHRASE_FILE or PRA_PASSPHRASE.',
+  },
+  REPOSITORY_CORRUPT: {
+    exit: EXIT.error,
+    explanation: 'An object of the repository is missing, truncated or altered.',
+  },
   REPOSITORY_FORMAT: {exit: EXIT.error, explanation: 'The repository was written by a newer version of pra.'},
   STORE_UNREACHABLE: {exit: EXIT.error, explanation: 'The object store did not answer.'},
   STORE_DENIED: {exit: EXIT.error, explanation: 'The object store refused the credentials or the action.'},
@@ -69,21 +128,49 @@ export const CATALOGUE = {
     exit: EXIT.locked,
     explanation: 'Another writer was first. Objects of a repository are never overwritten.',
   },
-  STORE_CREDENTIALS_MISSING: {exit: EXIT.usage, explanation: 'No credentials for the object store were found.'},
+  STORE_CREDENTIALS_MISSING: {
+    exit: EXIT.usage,
+    explanation: 'No credentials for the object store were found.',
+  },
   SNAPSHOT_NOT_FOUND: {exit: EXIT.usage, explanation: 'No snapshot has this id, or the id is ambiguous.'},
-  SNAPSHOT_FAILED: {exit: EXIT.error, explanation: 'The snapshot could not be completed; nothing was listed as a recovery point.'},
+  SNAPSHOT_FAILED: {
+    exit: EXIT.error,
+    explanation: 'The snapshot could not be completed; nothing was listed as a recovery point.',
+  },
 
-  VOLUME_DUMP_FAILED: {exit: EXIT.failed, explanation: 'The dump command in the source did not end well, so its output is not a usable copy.'},
-  VOLUME_RESTORE_FAILED: {exit: EXIT.failed, explanation: 'The data of a volume could not be brought back whole.'},
-  RESTIC_FAILED: {exit: EXIT.error, explanation: 'restic, which moves and keeps volume data, ended with an error.'},
+  VOLUME_DUMP_FAILED: {
+    exit: EXIT.failed,
+    explanation: 'The dump command in the source did not end well, so its output is not a usable copy.',
+  },
+  VOLUME_RESTORE_FAILED: {
+    exit: EXIT.failed,
+    explanation: 'The data of a volume could not be brought back whole.',
+  },
+  RESTIC_FAILED: {
+    exit: EXIT.error,
+    explanation: 'restic, which moves and keeps volume data, ended with an error.',
+  },
 
-  TOOL_MISSING: {exit: EXIT.error, explanation: 'A program that pra needs is not installed and could not be obtained.'},
+  TOOL_MISSING: {
+    exit: EXIT.error,
+    explanation: 'A program that pra needs is not installed and could not be obtained.',
+  },
   TOOL_BUILD_FAILED: {exit: EXIT.error, explanation: 'A program could not be built from its Go module.'},
   PLATFORM_UNSUPPORTED: {exit: EXIT.error, explanation: 'This part of pra needs Linux and root.'},
-  LOCAL_CLUSTER_FAILED: {exit: EXIT.error, explanation: 'The local cluster did not come up, or could not be removed whole.'},
+  LOCAL_CLUSTER_FAILED: {
+    exit: EXIT.error,
+    explanation: 'The local cluster did not come up, or could not be removed whole.',
+  },
   TERRAFORM_FAILED: {exit: EXIT.error, explanation: 'terraform or tofu ended with an error.'},
-  TARGET_CONTRACT: {exit: EXIT.usage, explanation: 'The Terraform module does not give the outputs that a target must have (docs/reference/target-contract.md).'},
-  TARGET_REFUSED: {exit: EXIT.error, explanation: 'A guard refused the target: it is the source, is not empty, or was not made by this run.'},
+  TARGET_CONTRACT: {
+    exit: EXIT.usage,
+    explanation:
+      'The Terraform module does not give the outputs that a target must have (docs/reference/target-contract.md).',
+  },
+  TARGET_REFUSED: {
+    exit: EXIT.error,
+    explanation: 'A guard refused the target: it is the source, is not empty, or was not made by this run.',
+  },
 
   RESTORE_FAILED: {exit: EXIT.failed, explanation: 'Objects of the snapshot could not be restored.'},
   WORKLOAD_UNHEALTHY: {
@@ -96,15 +183,27 @@ export const CATALOGUE = {
   },
   PROBE_INCONCLUSIVE: {
     exit: EXIT.inconclusive,
-    explanation: 'A probe could not tell: it met errors, or got no answer in time. Not passed, and not failed.',
+    explanation:
+      'A probe could not tell: it met errors, or got no answer in time. Not passed, and not failed.',
   },
   STEP_FAILED: {exit: EXIT.failed, explanation: 'A scripted step of the plan ended with an error.'},
   DRILL_NOT_FOUND: {exit: EXIT.usage, explanation: 'No drill has this id, or the id is ambiguous.'},
   DRILL_LOCKED: {exit: EXIT.locked, explanation: 'A drill of this plan is already running.'},
-  RECORD_INVALID: {exit: EXIT.error, explanation: 'A drill record is not valid JSON or does not match its schema (docs/schema/drill.schema.json).'},
-  RECORD_ALTERED: {exit: EXIT.error, explanation: 'The content of a drill record does not have the digest that the record carries: it was changed after the drill.'},
+  RECORD_INVALID: {
+    exit: EXIT.error,
+    explanation:
+      'A drill record is not valid JSON or does not match its schema (docs/schema/drill.schema.json).',
+  },
+  RECORD_ALTERED: {
+    exit: EXIT.error,
+    explanation:
+      'The content of a drill record does not have the digest that the record carries: it was changed after the drill.',
+  },
   EVIDENCE_FAILED: {exit: EXIT.error, explanation: 'The record and reports of a drill could not be written.'},
-  EVIDENCE_EXISTS: {exit: EXIT.error, explanation: 'The folder already holds the evidence of another drill. Evidence is never overwritten.'},
+  EVIDENCE_EXISTS: {
+    exit: EXIT.error,
+    explanation: 'The folder already holds the evidence of another drill. Evidence is never overwritten.',
+  },
   CLEANUP_FAILED: {exit: EXIT.error, explanation: 'Something that a drill made could not be removed.'},
 } as const satisfies Record<string, CatalogueEntry>;
 

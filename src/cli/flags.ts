@@ -7,6 +7,13 @@ export const clusterFlags = {
 };
 
 export const repositoryFlags = {
-  repository: Flags.string({description: 'URL of the repository, instead of that of the plan (file:///folder, s3://bucket/prefix)', helpGroup: 'REPOSITORY'}),
-  plan: Flags.string({char: 'f', description: 'plan file that says where the repository is', helpGroup: 'REPOSITORY'}),
+  repository: Flags.string({
+    description: 'URL of the repository, instead of that of the plan (file:///folder, s3://bucket/prefix)',
+    helpGroup: 'REPOSITORY',
+  }),
+  plan: Flags.string({
+    char: 'f',
+    description: 'plan file that says where the repository is',
+    helpGroup: 'REPOSITORY',
+  }),
 };

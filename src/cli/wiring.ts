@@ -12,7 +12,10 @@ export interface Overrides {
 }
 
 /** Where the repository is and how to reach it: flag, PRA_REPOSITORY, plan. */
-export function repositoryOf(loaded: LoadedPlan | undefined, overrides: Overrides): {url: string; options: OpenStoreOptions} | undefined {
+export function repositoryOf(
+  loaded: LoadedPlan | undefined,
+  overrides: Overrides,
+): {url: string; options: OpenStoreOptions} | undefined {
   const spec = loaded?.plan.spec.repository;
   const url = overrides.repository ?? process.env.PRA_REPOSITORY ?? spec?.url;
   if (url === undefined) return undefined;
@@ -27,17 +30,36 @@ export interface OpenedRepository {
 }
 
 /** Opens the repository; with `create`, makes it where there is none. */
-export async function openPlanRepository(where: {url: string; options: OpenStoreOptions}, settings: {create: boolean; signal: AbortSignal}): Promise<OpenedRepository> {
+export async function openPlanRepository(
+  where: {url: string; options: OpenStoreOptions},
+  settings: {create: boolean; signal: AbortSignal},
+): Promise<OpenedRepository> {
   const store = await openStore(where.url, where.options);
   const passphrase = await readPassphrase();
-  if (!settings.create) return {repository: await openRepository(store, {passphrase, signal: settings.signal}), options: where.options, created: false};
-  return {...(await openOrInitRepository(store, {passphrase, signal: settings.signal})), options: where.options};
+  if (!settings.create)
+    return {
+      repository: await openRepository(store, {passphrase, signal: settings.signal}),
+      options: where.options,
+      created: false,
+    };
+  return {
+    ...(await openOrInitRepository(store, {passphrase, signal: settings.signal})),
+    options: where.options,
+  };
 }
 
 /** Connects to the source: flag, PRA_KUBECONFIG and PRA_CONTEXT, plan, the kubeconfig's own choice. It contacts nothing yet. */
-export function connectSource(loaded: LoadedPlan | undefined, overrides: Overrides, userAgent: string): Promise<Cluster> {
+export function connectSource(
+  loaded: LoadedPlan | undefined,
+  overrides: Overrides,
+  userAgent: string,
+): Promise<Cluster> {
   const spec = loaded?.plan.spec.source.kubeconfig;
   const kubeconfig = overrides.kubeconfig ?? process.env.PRA_KUBECONFIG ?? spec?.path;
   const context = overrides.context ?? process.env.PRA_CONTEXT ?? spec?.context;
-  return connectCluster({userAgent, ...(kubeconfig === undefined ? {} : {kubeconfig}), ...(context === undefined ? {} : {context})});
+  return connectCluster({
+    userAgent,
+    ...(kubeconfig === undefined ? {} : {kubeconfig}),
+    ...(context === undefined ? {} : {context}),
+  });
 }

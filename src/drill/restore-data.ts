@@ -1,5 +1,5 @@
-import {CORE_TYPES} from '../cluster/core-types.ts';
 import type {Cluster} from '../cluster/client.ts';
+import {CORE_TYPES} from '../cluster/core-types.ts';
 import {execInPod} from '../cluster/exec.ts';
 import {judgeHealth} from '../cluster/health.ts';
 import {listAll} from '../cluster/list.ts';
@@ -17,7 +17,14 @@ const POD_TIMEOUT_MS = 60_000;
 /** Brings back the data of all volumes of one group, side by side. The last group to have its data sets T3. */
 export async function restoreGroupData(run: DrillRun, group: string, step: StepHandle): Promise<string> {
   const workloads = run.workloadsOf([group]);
-  const records = run.needSnapshot().volumes.filter(record => workloads.some(({type, name, namespace}) => namespace === record.namespace && `${type.kind}/${name}` === record.workload));
+  const records = run
+    .needSnapshot()
+    .volumes.filter(record =>
+      workloads.some(
+        ({type, name, namespace}) =>
+          namespace === record.namespace && `${type.kind}/${name}` === record.workload,
+      ),
+    );
   const restored = await Promise.all(records.map(record => restoreVolume(run, record, step)));
   run.groupHasData(group);
   if (restored.length === 0) return 'no data to bring back';
@@ -28,7 +35,12 @@ async function restoreVolume(run: DrillRun, record: VolumeRecord, step: StepHand
   const {target} = run.needTarget();
   const pod = await readyPod(target, record, step.signal);
   step.progress(`${record.workload}: ${formatBytes(record.bytes)}`);
-  const outcome = {namespace: record.namespace, workload: record.workload, method: record.method, bytes: record.bytes};
+  const outcome = {
+    namespace: record.namespace,
+    workload: record.workload,
+    method: record.method,
+    bytes: record.bytes,
+  };
   try {
     const {bytes, sha256Ok, durationMs} = await restoreDump({
       exec: request => execInPod(target, request),
@@ -49,9 +61,14 @@ async function readyPod(target: Cluster, record: VolumeRecord, signal: AbortSign
   const {namespace} = record;
   return waitFor(
     async () => {
-      const [pods, sets] = await Promise.all([listAll(target, CORE_TYPES.Pod, {namespace, signal}), listAll(target, CORE_TYPES.ReplicaSet, {namespace, signal})]);
+      const [pods, sets] = await Promise.all([
+        listAll(target, CORE_TYPES.Pod, {namespace, signal}),
+        listAll(target, CORE_TYPES.ReplicaSet, {namespace, signal}),
+      ]);
       const replicaSets = new Map(sets.map(set => [`${set.metadata.namespace}/${set.metadata.name}`, set]));
-      return pods.find(pod => workloadOf(pod, replicaSets) === record.workload && judgeHealth(pod).state === 'healthy')?.metadata.name;
+      return pods.find(
+        pod => workloadOf(pod, replicaSets) === record.workload && judgeHealth(pod).state === 'healthy',
+      )?.metadata.name;
     },
     {waitingFor: `a ready pod of ${record.workload} in ${namespace}`, timeoutMs: POD_TIMEOUT_MS, signal},
   ).catch((error: unknown) => {

@@ -1,10 +1,10 @@
 import type {Cluster} from '../cluster/client.ts';
 import {PraError} from '../errors.ts';
 import type {LoadedPlan} from '../plan/load.ts';
+import type {WorkloadRef} from '../probe/probe.ts';
 import type {StoredObject} from '../repository/object-set.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
-import type {WorkloadRef} from '../probe/probe.ts';
 import type {RestorePlan} from '../restore/preview.ts';
 import {type ObjectOutcome, UidMap} from '../restore/run.ts';
 import type {Json} from '../std/json.ts';
@@ -113,7 +113,11 @@ export class DrillRun {
   /** The last group to have its data sets T3. */
   groupHasData(group: string): void {
     this.emptyGroups.delete(group);
-    const waiting = this.needSnapshot().volumes.filter(volume => this.workloadsOf([...this.emptyGroups]).some(({namespace, name}) => namespace === volume.namespace && volume.workload.endsWith(`/${name}`)));
+    const waiting = this.needSnapshot().volumes.filter(volume =>
+      this.workloadsOf([...this.emptyGroups]).some(
+        ({namespace, name}) => namespace === volume.namespace && volume.workload.endsWith(`/${name}`),
+      ),
+    );
     if (waiting.length === 0) this.log.mark('T3');
   }
 
@@ -121,7 +125,13 @@ export class DrillRun {
   workloadsOf(groups: readonly string[] | undefined): WorkloadRef[] {
     return this.needRestorePlan()
       .groups.filter(group => groups === undefined || groups.includes(group.name))
-      .flatMap(group => [...group.operators, ...group.workloads].map(({item}) => ({type: item.type, name: item.object.metadata.name, namespace: item.object.metadata.namespace})));
+      .flatMap(group =>
+        [...group.operators, ...group.workloads].map(({item}) => ({
+          type: item.type,
+          name: item.object.metadata.name,
+          namespace: item.object.metadata.namespace,
+        })),
+      );
   }
 
   /** Folder that relative paths of the plan's steps start from. */

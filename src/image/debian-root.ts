@@ -17,7 +17,16 @@ export interface DebianRootOptions {
 }
 
 /** What nobody reads in a container. */
-const SLIM = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/info', 'usr/share/lintian', 'usr/share/bug', 'var/cache', 'var/lib/apt'];
+const SLIM = [
+  'usr/share/doc',
+  'usr/share/man',
+  'usr/share/locale',
+  'usr/share/info',
+  'usr/share/lintian',
+  'usr/share/bug',
+  'var/cache',
+  'var/lib/apt',
+];
 
 /**
  * Unpacks Debian packages with all that they depend on into a folder: a root file system without a base system, made from
@@ -44,7 +53,10 @@ export async function makeDebianRoot(options: DebianRootOptions): Promise<void> 
     );
     const files = (await readdir(work)).filter(name => name.endsWith('.deb'));
     const wanted = files.filter(name => !options.leaveOut.some(prefix => name.startsWith(prefix)));
-    if (wanted.length === 0) throw new PraError('TOOL_MISSING', `apt found no package for ${packages.join(', ')}`, {next: ['apt-get update']});
+    if (wanted.length === 0)
+      throw new PraError('TOOL_MISSING', `apt found no package for ${packages.join(', ')}`, {
+        next: ['apt-get update'],
+      });
     options.onProgress?.(`unpacking ${wanted.length} packages`);
     await mkdir(root, {recursive: true});
     for (const name of wanted.sort()) await runProcess('dpkg-deb', ['-x', join(work, name), root], {signal});
@@ -60,4 +72,3 @@ export async function addExecutable(root: string, path: string, text: string): P
   await mkdir(join(file, '..'), {recursive: true});
   await writeFile(file, text, {mode: 0o755});
 }
-

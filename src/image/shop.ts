@@ -16,9 +16,47 @@ const RECIPE = '2';
 
 /** What Debian's PostgreSQL packages need on a full system and never in a container. */
 const LEAVE_OUT = [
-  ...['libllvm', 'libz3', 'perl', 'libperl', 'python', 'systemd', 'libsystemd-shared', 'dpkg', 'debconf', 'adduser', 'passwd', 'login'],
-  ...['ucf', 'sensible', 'locales', 'postgresql-common', 'postgresql-client-common', 'ssl-cert', 'netbase', 'procps', 'init', 'sysvinit'],
-  ...['lsb', 'coreutils', 'util-linux', 'mawk', 'sed_', 'bash_', 'dash_', 'tar_', 'gcc-', 'cdebconf', 'iproute', 'logsave', 'e2fsprogs'],
+  ...[
+    'libllvm',
+    'libz3',
+    'perl',
+    'libperl',
+    'python',
+    'systemd',
+    'libsystemd-shared',
+    'dpkg',
+    'debconf',
+    'adduser',
+    'passwd',
+    'login',
+  ],
+  ...[
+    'ucf',
+    'sensible',
+    'locales',
+    'postgresql-common',
+    'postgresql-client-common',
+    'ssl-cert',
+    'netbase',
+    'procps',
+    'init',
+    'sysvinit',
+  ],
+  ...[
+    'lsb',
+    'coreutils',
+    'util-linux',
+    'mawk',
+    'sed_',
+    'bash_',
+    'dash_',
+    'tar_',
+    'gcc-',
+    'cdebconf',
+    'iproute',
+    'logsave',
+    'e2fsprogs',
+  ],
 ];
 
 export interface ShopImages {
@@ -35,9 +73,14 @@ interface BuildOptions {
 export async function shopImages(options: BuildOptions): Promise<ShopImages> {
   const dir = join(cacheDir(), 'images');
   const images = {postgres: join(dir, `postgres-${RECIPE}.tar`), web: join(dir, `web-${RECIPE}.tar`)};
-  const wait = {waitingFor: 'another process that builds the images of the shop', timeoutMs: BUILD_TIMEOUT_MS, signal: options.signal};
+  const wait = {
+    waitingFor: 'another process that builds the images of the shop',
+    timeoutMs: BUILD_TIMEOUT_MS,
+    signal: options.signal,
+  };
   await withFileLock(join(dir, 'shop.lock'), wait, async () => {
-    if (!existsSync(images.postgres)) await build(images.postgres, ['postgresql', 'postgresql-client'], POSTGRES, fillPostgres, options);
+    if (!existsSync(images.postgres))
+      await build(images.postgres, ['postgresql', 'postgresql-client'], POSTGRES, fillPostgres, options);
     if (!existsSync(images.web)) await build(images.web, ['postgresql-client'], WEB, fillWeb, options);
   });
   return images;
@@ -47,12 +90,20 @@ const PATH = 'PATH=/usr/lib/postgresql/current/bin:/usr/local/bin:/usr/bin:/bin'
 
 const POSTGRES: Omit<ImageSpec, 'root'> = {
   name: 'localhost/pra/postgres:1',
-  config: {entrypoint: ['/usr/local/bin/entrypoint.sh'], env: [PATH, 'PGDATA=/var/lib/postgresql/data/pgdata', 'LC_ALL=C.UTF-8', 'TZ=UTC'], user: '999:999'},
+  config: {
+    entrypoint: ['/usr/local/bin/entrypoint.sh'],
+    env: [PATH, 'PGDATA=/var/lib/postgresql/data/pgdata', 'LC_ALL=C.UTF-8', 'TZ=UTC'],
+    user: '999:999',
+  },
 };
 
 const WEB: Omit<ImageSpec, 'root'> = {
   name: 'localhost/pra/web:1',
-  config: {entrypoint: ['/bin/busybox', 'nc', '-ll', '-p', '8080', '-e', '/usr/local/bin/answer.sh'], env: [PATH, 'LC_ALL=C.UTF-8'], user: '65532:65532'},
+  config: {
+    entrypoint: ['/bin/busybox', 'nc', '-ll', '-p', '8080', '-e', '/usr/local/bin/answer.sh'],
+    env: [PATH, 'LC_ALL=C.UTF-8'],
+    user: '65532:65532',
+  },
 };
 
 async function build(
@@ -67,10 +118,14 @@ async function build(
     await makeDebianRoot({packages, leaveOut: LEAVE_OUT, root, ...options});
     await addBusybox(root);
     await fill(root);
-    for (const folder of ['tmp', 'run', 'proc', 'sys', 'dev', 'etc', 'var/lib/postgresql/data']) await mkdir(join(root, folder), {recursive: true});
+    for (const folder of ['tmp', 'run', 'proc', 'sys', 'dev', 'etc', 'var/lib/postgresql/data'])
+      await mkdir(join(root, folder), {recursive: true});
     await chmod(join(root, 'tmp'), 0o1777);
     await chmod(root, 0o755);
-    await writeFile(join(root, 'etc', 'passwd'), 'root:x:0:0:root:/:/bin/sh\npostgres:x:999:999:postgres:/var/lib/postgresql:/bin/sh\nweb:x:65532:65532:web:/:/bin/sh\n');
+    await writeFile(
+      join(root, 'etc', 'passwd'),
+      'root:x:0:0:root:/:/bin/sh\npostgres:x:999:999:postgres:/var/lib/postgresql:/bin/sh\nweb:x:65532:65532:web:/:/bin/sh\n',
+    );
     await writeFile(join(root, 'etc', 'group'), 'root:x:0:\npostgres:x:999:\nweb:x:65532:\n');
     options.onProgress?.(`packing ${spec.name}`);
     await buildArchive({...spec, root}, out, options.signal);
@@ -103,5 +158,6 @@ async function linkVersion(root: string): Promise<string> {
 
 /** Tables for character sets that nobody uses any more. */
 async function dropGconv(root: string): Promise<void> {
-  for (const name of await readdir(join(root, 'usr', 'lib'))) await rm(join(root, 'usr', 'lib', name, 'gconv'), {recursive: true, force: true});
+  for (const name of await readdir(join(root, 'usr', 'lib')))
+    await rm(join(root, 'usr', 'lib', name, 'gconv'), {recursive: true, force: true});
 }

@@ -33,9 +33,15 @@ export function renderSnapshot(root: SnapshotRoot, kinds: readonly KindCount[] =
     `objects    ${counts.objects} of ${counts.kinds} kinds in ${counts.namespaces} namespaces`,
     `bytes      ${formatBytes(bytes.raw)} of JSON; ${formatBytes(bytes.written)} added to the repository`,
     ...(root.canary ? [`canary     written ${root.canary.writtenAt} in ${root.canary.namespace}`] : []),
-    ...root.volumes.map(volume => `volume     ${volume.namespace} ${volume.workload}: ${formatBytes(volume.bytes)} by ${volume.method}, ${formatDuration(volume.durationMs)}`),
+    ...root.volumes.map(
+      volume =>
+        `volume     ${volume.namespace} ${volume.workload}: ${formatBytes(volume.bytes)} by ${volume.method}, ${formatDuration(volume.durationMs)}`,
+    ),
     ...root.baselines.map(baseline => `baseline   ${baseline.probe}: ${JSON.stringify(baseline.value)}`),
   ];
   if (kinds.length === 0) return lines.join('\n');
-  return `${lines.join('\n')}\n\n${renderTable(['NAMESPACE', 'KIND', 'OBJECTS'], kinds.map(kind => [kind.namespace || '-', kind.kind, String(kind.objects)]))}`;
+  return `${lines.join('\n')}\n\n${renderTable(
+    ['NAMESPACE', 'KIND', 'OBJECTS'],
+    kinds.map(kind => [kind.namespace || '-', kind.kind, String(kind.objects)]),
+  )}`;
 }

@@ -12,8 +12,10 @@ import {openProgress} from '../../view/progress.ts';
 import {openRestic} from '../../volume/restic.ts';
 
 export default class DrillRun extends BaseCommand<typeof DrillRun> {
-  static override summary = 'rehearse a recovery: restore into a fresh cluster, prove it, time it, and remove it';
-  static override description = `Takes a fresh snapshot (or uses the one named), brings up a target by Terraform, restores into it, starts workloads group by
+  static override summary =
+    'rehearse a recovery: restore into a fresh cluster, prove it, time it, and remove it';
+  static override description =
+    `Takes a fresh snapshot (or uses the one named), brings up a target by Terraform, restores into it, starts workloads group by
 group, probes them, measures T0 to T5, destroys the target whatever happened, and writes drill.json, report.html and junit.xml.
 
 Ctrl-C once stops in order and cleans up; twice stops at once.
@@ -29,10 +31,19 @@ Exit codes: 0 passed; 3 failed; 4 passed, but an objective was missed; 6 inconcl
   static override flags = {
     ...clusterFlags,
     repository: Flags.string({description: 'URL of the repository, instead of that of the plan'}),
-    snapshot: Flags.string({description: 'recovery point: fresh, latest, or the id of a snapshot', helpValue: 'fresh|latest|ID'}),
-    var: Flags.string({description: 'Terraform variable of the target, over those of the plan', multiple: true, helpValue: 'NAME=JSON'}),
+    snapshot: Flags.string({
+      description: 'recovery point: fresh, latest, or the id of a snapshot',
+      helpValue: 'fresh|latest|ID',
+    }),
+    var: Flags.string({
+      description: 'Terraform variable of the target, over those of the plan',
+      multiple: true,
+      helpValue: 'NAME=JSON',
+    }),
     reason: Flags.string({description: 'why the drill is run, for the record'}),
-    trigger: Flags.option({options: ['manual', 'schedule', 'ci'] as const})({description: 'what started the drill, for the record'}),
+    trigger: Flags.option({options: ['manual', 'schedule', 'ci'] as const})({
+      description: 'what started the drill, for the record',
+    }),
     'dry-run': Flags.boolean({description: 'check the plan and say what would be done'}),
   };
 
@@ -42,16 +53,26 @@ Exit codes: 0 passed; 3 failed; 4 passed, but an objective was missed; 6 inconcl
     const loaded = withVars(await loadPlan(this.args.plan), this.flags.var ?? []);
     if (this.flags['dry-run']) {
       const steps = explainPlan(loaded.plan);
-      this.print({apiVersion: 'pra/v1', kind: 'PlanExplanation', plan: loaded.plan.metadata.name, dryRun: true, steps}, () => steps.map((step, index) => `${index + 1}. ${step}`).join('\n'));
+      this.print(
+        {apiVersion: 'pra/v1', kind: 'PlanExplanation', plan: loaded.plan.metadata.name, dryRun: true, steps},
+        () => steps.map((step, index) => `${index + 1}. ${step}`).join('\n'),
+      );
       return;
     }
     const choice = choiceOf(this.flags.snapshot, loaded);
     const where = repositoryOf(loaded, this.flags);
     if (!where) throw new PraError('USAGE', 'no repository was given');
-    const {repository, options, created} = await openPlanRepository(where, {create: choice.policy === 'fresh', signal: this.signal});
+    const {repository, options, created} = await openPlanRepository(where, {
+      create: choice.policy === 'fresh',
+      signal: this.signal,
+    });
     if (created) this.note(`made a new repository at ${where.url}`);
     const restic = await openRestic({repository, store: options, signal: this.signal});
-    const progress = openProgress({interactive: this.interactive, color: this.color, quiet: this.flags.quiet});
+    const progress = openProgress({
+      interactive: this.interactive,
+      color: this.color,
+      quiet: this.flags.quiet,
+    });
     const finished = await runDrill({
       loaded,
       repository,
@@ -73,7 +94,10 @@ Exit codes: 0 passed; 3 failed; 4 passed, but an objective was missed; 6 inconcl
   }
 
   protected override lastWords(): string | undefined {
-    return this.drillId && `stopped at once; the target may still be up. Remove it with: pra drill clean ${this.drillId}`;
+    return (
+      this.drillId &&
+      `stopped at once; the target may still be up. Remove it with: pra drill clean ${this.drillId}`
+    );
   }
 }
 

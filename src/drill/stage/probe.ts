@@ -44,6 +44,9 @@ function contextOf(run: DrillRun, probe: PlanProbe): ProbeContext {
     cluster: target,
     workloads: groups => run.workloadsOf(groups),
     baselines: new Map(run.needSnapshot().baselines.map(({probe: name, value}) => [name, value])),
-    canary: probe.canary && expected ? {...expected, sqlSecretRef: run.plan.spec.source.canary?.sql?.secretRef} : undefined,
+    canary:
+      probe.canary && expected
+        ? {...expected, sqlSecretRef: run.plan.spec.source.canary?.sql?.secretRef}
+        : undefined,
   };
 }

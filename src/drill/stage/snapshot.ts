@@ -17,7 +17,9 @@ export function snapshotStep(run: DrillRun): StepDefinition {
     phase: 'snapshot',
     dependsOn: [],
     run: async step => {
-      const root = fresh ? await takeFresh(run, step) : await findRoot(run.repository, reference(run), {plan: run.plan.metadata.name, signal: step.signal});
+      const root = fresh
+        ? await takeFresh(run, step)
+        : await findRoot(run.repository, reference(run), {plan: run.plan.metadata.name, signal: step.signal});
       run.snapshot = root;
       run.expectedCanary = await newestCanary(run, root, step.signal);
       run.log.mark('T0');
@@ -26,7 +28,12 @@ export function snapshotStep(run: DrillRun): StepDefinition {
         createdAt: root.createdAt,
         policy: run.choice.policy,
         treeDigest: root.tree,
-        source: {uid: root.source.uid, version: root.source.version, context: root.source.context, server: root.source.server},
+        source: {
+          uid: root.source.uid,
+          version: root.source.version,
+          context: root.source.context,
+          server: root.source.server,
+        },
         measuredRpoMs: Math.max(0, Date.now() - Date.parse(root.createdAt)),
         objects: root.counts.objects,
         bytes: root.bytes.raw + root.volumes.reduce((sum, volume) => sum + volume.bytes, 0),
@@ -60,7 +67,11 @@ async function takeFresh(run: DrillRun, step: StepHandle): Promise<SnapshotRoot>
  * canary counts; otherwise the source's, if it answers, and else the newest one in the repository. A snapshot that is
  * passed off as a newer one than it is then fails.
  */
-async function newestCanary(run: DrillRun, root: SnapshotRoot, signal: AbortSignal): Promise<SnapshotRoot['canary']> {
+async function newestCanary(
+  run: DrillRun,
+  root: SnapshotRoot,
+  signal: AbortSignal,
+): Promise<SnapshotRoot['canary']> {
   const {canary} = run.plan.spec.source;
   if (!canary || run.plan.spec.recoveryPoint.policy === 'id') return root.canary;
   if (run.choice.policy === 'fresh') return root.canary;
@@ -74,7 +85,10 @@ async function newestCanary(run: DrillRun, root: SnapshotRoot, signal: AbortSign
     }
   } catch (error) {
     signal.throwIfAborted();
-    run.log.notTested.push({what: 'that the canary is the newest that the source has', reason: `the source does not answer: ${messageOf(error)}`});
+    run.log.notTested.push({
+      what: 'that the canary is the newest that the source has',
+      reason: `the source does not answer: ${messageOf(error)}`,
+    });
   }
   const roots = await listRoots(run.repository, {plan: run.plan.metadata.name, signal});
   return roots.find(known => known.canary)?.canary ?? root.canary;
@@ -82,7 +96,10 @@ async function newestCanary(run: DrillRun, root: SnapshotRoot, signal: AbortSign
 
 export function tellSnapshot(step: Pick<StepHandle, 'progress'>, event: SnapshotEvent): void {
   if (event.type === 'phase') step.progress(PHASES[event.phase]);
-  if (event.type === 'volume') step.progress(`${event.workload}: ${event.state === 'saved' ? `${formatBytes(event.bytes ?? 0)} saved` : 'saving its data'}`);
+  if (event.type === 'volume')
+    step.progress(
+      `${event.workload}: ${event.state === 'saved' ? `${formatBytes(event.bytes ?? 0)} saved` : 'saving its data'}`,
+    );
   if (event.type === 'progress') step.progress(`${event.objects} objects`);
 }
 
