@@ -1,7 +1,7 @@
 import type {Cluster} from '../cluster/client.ts';
 import type {PlanProbe} from '../plan/schema.ts';
 import type {Json} from '../std/json.ts';
-import {ask, valueOf} from './http.ts';
+import {ask, jsonValueOf} from './http.ts';
 import {openService, splitRef} from './service-stream.ts';
 import {queryValue} from './sql.ts';
 
@@ -23,5 +23,5 @@ async function measure(probe: PlanProbe, cluster: Cluster, signal: AbortSignal):
   if (!probe.http) return undefined;
   const stream = await openService(cluster, {...splitRef(probe.http.service), port: probe.http.port}, signal);
   const {body} = await ask(probe.http, stream, signal);
-  return valueOf(probe.http, body);
+  return jsonValueOf(probe.http, body);
 }

@@ -24,7 +24,7 @@ export const observeHttp: Observe = async (probe, {cluster, baselines}, signal) 
   );
   const mismatch = mismatchOf(wanted, answer);
   if (mismatch) return mismatch;
-  const value = valueOf(wanted, answer.body);
+  const value = jsonValueOf(wanted, answer.body);
   if (value === undefined)
     return {
       passed: true,
@@ -38,7 +38,7 @@ export const observeHttp: Observe = async (probe, {cluster, baselines}, signal) 
 };
 
 /** The value that a baseline of an http probe keeps. */
-export function valueOf(wanted: HttpProbe, body: string): Json | undefined {
+export function jsonValueOf(wanted: HttpProbe, body: string): Json | undefined {
   if (!wanted.expect.json) return undefined;
   return readPath(JSON.parse(body), wanted.expect.json.path) ?? null;
 }

@@ -115,7 +115,7 @@ function withVars(loaded: LoadedPlan, vars: readonly string[]): LoadedPlan {
     vars.map(text => {
       const split = text.indexOf('=');
       if (split <= 0) throw new PraError('USAGE', `--var ${text} is not NAME=VALUE`);
-      return [text.slice(0, split), valueOf(text.slice(split + 1))];
+      return [text.slice(0, split), parseVar(text.slice(split + 1))];
     }),
   );
   const {plan} = loaded;
@@ -124,7 +124,7 @@ function withVars(loaded: LoadedPlan, vars: readonly string[]): LoadedPlan {
   return {...loaded, plan: {...plan, spec: {...plan.spec, target: {...target, terraform}}}};
 }
 
-function valueOf(text: string) {
+function parseVar(text: string) {
   try {
     return JSON.parse(text);
   } catch {
