@@ -1,14 +1,21 @@
-import {mkdir, writeFile} from 'node:fs/promises';
+import {readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
+import {applyObject} from '../cluster/apply.ts';
+import type {Cluster} from '../cluster/client.ts';
+import {discoverResources} from '../cluster/discover.ts';
 import type {KubeObject} from '../cluster/object.ts';
+import {ResourceMap} from '../cluster/resource-map.ts';
 import {BUSYBOX_IMAGE} from '../image/busybox.ts';
 import {CLUSTER_DOMAIN, DNS_IP, type Layout} from './layout.ts';
+import type {LocalState} from './state.ts';
 
 /** Names in the cluster's RBAC of the programs that run beside it. */
 export const COREDNS_USER = 'pra:coredns';
 export const LOCAL_PATH_USER = 'pra:local-path';
 export const ADMIN_GROUP = 'pra:cluster-admins';
-export const KUBELET_API_GROUP = 'pra:kubelet-api-admins';
+const KUBELET_API_GROUP = 'pra:kubelet-api-admins';
+
+const STORAGE_NAMESPACE = 'local-path-storage';
 
 const rule = (apiGroups: string[], resources: string[], verbs: string[]) => ({apiGroups, resources, verbs});
 const READ = ['get', 'list', 'watch'];
@@ -28,8 +35,23 @@ const clusterRoleBinding = (name: string, role: string, kind: 'User' | 'Group'):
   subjects: [{apiGroup: 'rbac.authorization.k8s.io', kind, name}],
 });
 
-/** What every local cluster has beyond an empty one: who may administer it, DNS, and a default StorageClass. */
-export function addonObjects(nodeIp: string): KubeObject[] {
+/** Makes what every local cluster has beyond an empty one: who may administer it, DNS, and a default StorageClass. */
+export async function createAddons(
+  admin: Cluster,
+  options: {layout: Layout; nodeIp: string; node: LocalState['node']; signal: AbortSignal},
+): Promise<void> {
+  const {signal} = options;
+  const types = new ResourceMap(await discoverResources(admin, {signal}));
+  const storage = options.node === 'kubelet' ? storageObjects(options.layout) : [];
+  const create = (object: KubeObject) => applyObject(admin, types.of(object), object, {signal});
+  const isNamespace = (object: KubeObject) => object.kind === 'Namespace';
+  await Promise.all(storage.filter(isNamespace).map(create));
+  const rest = storage.filter(object => !isNamespace(object));
+  await Promise.all([...addonObjects(options.nodeIp), ...rest].map(create));
+}
+
+/** Who may administer the cluster, and DNS. */
+function addonObjects(nodeIp: string): KubeObject[] {
   return [
     clusterRoleBinding(ADMIN_GROUP, 'cluster-admin', 'Group'),
     clusterRoleBinding(KUBELET_API_GROUP, 'system:kubelet-api-admin', 'Group'),
@@ -80,9 +102,9 @@ export async function writeStorageConfig(layout: Layout): Promise<string> {
 }
 
 /** The default StorageClass `local-path`: folders of the node, made and removed by helper pods. */
-export function storageObjects(layout: Layout): KubeObject[] {
+function storageObjects(layout: Layout): KubeObject[] {
   return [
-    {apiVersion: 'v1', kind: 'Namespace', metadata: {name: 'local-path-storage'}},
+    {apiVersion: 'v1', kind: 'Namespace', metadata: {name: STORAGE_NAMESPACE}},
     clusterRole('pra:local-path', [
       rule([''], ['nodes', 'persistentvolumeclaims', 'configmaps', 'pods', 'pods/log'], READ),
       rule([''], ['persistentvolumes'], [...READ, 'create', 'delete', 'patch', 'update']),
@@ -104,13 +126,13 @@ export function storageObjects(layout: Layout): KubeObject[] {
     {
       apiVersion: 'v1',
       kind: 'ServiceAccount',
-      metadata: {name: 'local-path-provisioner-service-account', namespace: 'local-path-storage'},
+      metadata: {name: 'local-path-provisioner-service-account', namespace: STORAGE_NAMESPACE},
       automountServiceAccountToken: false,
     },
     {
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: {name: 'local-path-config', namespace: 'local-path-storage'},
+      metadata: {name: 'local-path-config', namespace: STORAGE_NAMESPACE},
       data: {
         'config.json': JSON.stringify(storageConfig(layout)),
         setup: '#!/bin/sh\nset -eu\nmkdir -m 0777 -p "$VOL_DIR"\n',
@@ -129,23 +151,45 @@ export function storageObjects(layout: Layout): KubeObject[] {
   ];
 }
 
-/** CoreDNS runs beside the cluster, not in it: it answers for services and pods, and asks nobody else. */
-export async function writeCorefile(layout: Layout, nodeIp: string, kubeconfig: string): Promise<string> {
+/** How the provisioner is started: outside the cluster, with its paths from a file. */
+export const localPathArgs = (config: string, kubeconfig: string) => [
+  'start',
+  `--config=${config}`,
+  `--kubeconfig=${kubeconfig}`,
+  `--namespace=${STORAGE_NAMESPACE}`,
+  `--helper-image=${BUSYBOX_IMAGE}`,
+  '--service-account-name=local-path-provisioner-service-account',
+  '--configmap-name=local-path-config',
+];
+
+/** CoreDNS runs beside the cluster, not in it. It answers for the cluster, and asks others only where there is a way out. */
+export async function writeCorefile(
+  layout: Layout,
+  options: {nodeIp: string; kubeconfig: string; isolated: boolean},
+): Promise<string> {
   const file = join(layout.etc, 'Corefile');
-  await mkdir(layout.etc, {recursive: true, mode: 0o700});
-  await writeFile(
-    file,
-    `.:53 {
-  bind ${nodeIp}
-  errors
-  kubernetes ${CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {
-    kubeconfig ${kubeconfig}
-    pods insecure
-    ttl 5
-  }
-}
-`,
-    {mode: 0o600},
-  );
+  const servers = options.isolated ? [] : await nameServers();
+  const lines = [
+    `bind ${options.nodeIp}`,
+    'errors',
+    `kubernetes ${CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {`,
+    `  kubeconfig ${options.kubeconfig}`,
+    '  pods insecure',
+    '  ttl 5',
+    '}',
+    ...(servers.length > 0 ? [`forward . ${servers.join(' ')}`] : []),
+  ];
+  await writeFile(file, `.:53 {\n${lines.map(line => `  ${line}\n`).join('')}}\n`, {mode: 0o600});
   return file;
+}
+
+/** Those of the host that can be reached from elsewhere; a stub on the loopback cannot. */
+async function nameServers(): Promise<string[]> {
+  for (const file of ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']) {
+    const text = await readFile(file, 'utf8').catch(() => '');
+    const found = [...text.matchAll(/^nameserver\s+(\d+\.\d+\.\d+\.\d+)/gm)].map(match => match[1] ?? '');
+    const reachable = found.filter(server => !server.startsWith('127.'));
+    if (reachable.length > 0) return reachable;
+  }
+  return [];
 }

@@ -2,10 +2,12 @@ import {parseArgs} from 'node:util';
 import {z} from 'zod';
 import {CATALOGUE, messageOf, PraError} from '../errors.ts';
 import {removeLocalCluster} from './down.ts';
+import {listLocalClusters} from './list.ts';
 import {makeLocalCluster} from './up.ts';
 
 const USAGE = `usage: local-cluster.js up --name NAME [--node kubelet|kwok|none] [--isolated true|false] [--image TAR]...
-       local-cluster.js down --name NAME`;
+       local-cluster.js down --name NAME
+       local-cluster.js status`;
 
 const upArgs = z.object({
   name: z.string(),
@@ -15,7 +17,7 @@ const upArgs = z.object({
 });
 
 /**
- * What terraform/local runs: brings a local cluster up or down.
+ * What terraform/local runs: brings a local cluster up or down, or lists those that there are.
  * @returns the exit code; everything it has to say goes to `write`.
  */
 export async function runLocalCommand(
@@ -24,8 +26,7 @@ export async function runLocalCommand(
 ): Promise<number> {
   const controller = new AbortController();
   const stop = () => controller.abort(new PraError('INTERRUPTED', 'stopped by a signal'));
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
   try {
     const {positionals, values} = parseArgs({
       args: [...args],
@@ -37,41 +38,34 @@ export async function runLocalCommand(
         image: {type: 'string', multiple: true, default: []},
       },
     });
-    if (positionals[0] === 'down' && values.name) {
-      await removeLocalCluster({name: values.name});
-      return 0;
-    }
-    if (positionals[0] !== 'up') throw new PraError('USAGE', USAGE);
-    requireLinuxRoot();
-    const wanted = upArgs.parse(values);
-    const began = performance.now();
-    const cluster = await makeLocalCluster({
-      ...wanted,
-      images: wanted.image,
-      signal: controller.signal,
-      onProgress: write,
-    });
-    write(
-      `local cluster ${wanted.name} is up after ${((performance.now() - began) / 1000).toFixed(1)} s: ${cluster.kubeconfigPath}`,
-    );
+    const [command, ...others] = positionals;
+    if (others.length > 0) throw new PraError('USAGE', USAGE);
+    if (command === 'status') for (const line of await listLocalClusters()) write(line);
+    else if (command === 'down' && values.name) await removeLocalCluster({name: values.name});
+    else if (command === 'up') await up(upArgs.parse(values), controller.signal, write);
+    else throw new PraError('USAGE', USAGE);
     return 0;
   } catch (error) {
-    const shown = error instanceof PraError ? error : new PraError('USAGE', messageOf(error), {why: USAGE});
+    const shown = error instanceof PraError ? error : new PraError('USAGE', describe(error), {why: USAGE});
     write([`Error: ${shown.message}`, shown.why, ...shown.next].filter(text => text).join('\n'));
     return CATALOGUE[shown.code].exit;
+  } finally {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, stop);
   }
 }
 
-/** @throws PraError PLATFORM_UNSUPPORTED */
-export function requireLinuxRoot(): void {
-  if (process.platform === 'linux' && process.getuid?.() === 0) return;
-  throw new PraError('PLATFORM_UNSUPPORTED', 'the local target needs Linux and root', {
-    why:
-      process.platform === 'linux'
-        ? 'it makes network namespaces, mounts and cgroups'
-        : `this is ${process.platform}`,
-    next: [
-      'use any Terraform module that meets docs/reference/target-contract.md as spec.target.terraform.dir',
-    ],
-  });
+async function up(
+  wanted: z.infer<typeof upArgs>,
+  signal: AbortSignal,
+  write: (line: string) => void,
+): Promise<void> {
+  const began = performance.now();
+  const cluster = await makeLocalCluster({...wanted, images: wanted.image, signal, onProgress: write});
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  write(`local cluster ${wanted.name} is up after ${seconds} s: ${cluster.kubeconfigPath}`);
 }
+
+const describe = (error: unknown) =>
+  error instanceof z.ZodError
+    ? error.issues.map(issue => `--${issue.path.join('.')}: ${issue.message}`).join('\n')
+    : messageOf(error);

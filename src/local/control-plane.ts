@@ -68,8 +68,8 @@ export function apiServerArgs({layout, pki, nodeIp}: ControlPlaneOptions): strin
     `--proxy-client-cert-file=${pki.frontProxyClient.cert}`,
     `--proxy-client-key-file=${pki.frontProxyClient.key}`,
     '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
-    `--service-account-key-file=${pki.serviceAccountKey}`,
-    `--service-account-signing-key-file=${pki.serviceAccountKey}`,
+    `--service-account-key-file=${pki.serviceAccount.cert}`,
+    `--service-account-signing-key-file=${pki.serviceAccount.key}`,
     `--service-cluster-ip-range=${SERVICE_CIDR}`,
     `--encryption-provider-config=${join(layout.etc, 'encryption.json')}`,
     `--audit-policy-file=${join(layout.etc, 'audit-policy.json')}`,
@@ -78,6 +78,9 @@ export function apiServerArgs({layout, pki, nodeIp}: ControlPlaneOptions): strin
     '--audit-log-maxbackup=3',
   ];
 }
+
+/** Their own limit of 20 requests a second spreads the start of the controllers over 4 s, and a recovery over minutes. */
+const UNHURRIED = ['--kube-api-qps=500', '--kube-api-burst=1000'];
 
 export const auditLog = (layout: Layout) => join(layout.logs, 'audit.log');
 
@@ -90,7 +93,8 @@ export function controllerManagerArgs({layout, pki}: ControlPlaneOptions, kubeco
     '--leader-elect=false',
     '--profiling=false',
     '--use-service-account-credentials=true',
-    `--service-account-private-key-file=${pki.serviceAccountKey}`,
+    ...UNHURRIED,
+    `--service-account-private-key-file=${pki.serviceAccount.key}`,
     `--root-ca-file=${pki.ca.cert}`,
     `--cluster-signing-cert-file=${pki.ca.cert}`,
     `--cluster-signing-key-file=${pki.ca.key}`,
@@ -109,6 +113,7 @@ export function schedulerArgs({layout}: ControlPlaneOptions, kubeconfig: string)
     '--bind-address=127.0.0.1',
     '--leader-elect=false',
     '--profiling=false',
+    ...UNHURRIED,
     `--cert-dir=${join(layout.dir, 'scheduler')}`,
   ];
 }

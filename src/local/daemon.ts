@@ -11,27 +11,33 @@ export interface DaemonOptions {
   name: string;
   file: string;
   args: readonly string[];
-  env?: Record<string, string>;
-  /** Told of the process at once, so that it is recorded before anything else happens. */
-  onStart: (started: LocalProcess) => void;
+  /** Process whose mounts it shares; the host's without one. */
+  mountsOf?: LocalProcess | undefined;
 }
 
-/** Starts a long-lived program inside the cluster's network namespace. It outlives this process. */
-export function startDaemon(options: DaemonOptions): void {
-  const {layout, name} = options;
+/**
+ * Starts a long-lived program inside the cluster's network namespace. It outlives this process. Should this process be
+ * killed before the program is recorded, the program is found by the namespace that it runs in.
+ */
+export function startDaemon(options: DaemonOptions): LocalProcess {
+  const {layout, name, mountsOf} = options;
   const log = openSync(logFile(layout, name), 'a', 0o600);
   // nsenter, not `ip netns exec`: that mounts /sys anew, and the kubelet then finds no cgroups.
-  const child = spawn('nsenter', [`--net=${layout.netnsPath}`, '--', options.file, ...options.args], {
+  const namespaces = [
+    `--net=${layout.netnsPath}`,
+    ...(mountsOf ? [`--mount=/proc/${mountsOf.pid}/ns/mnt`] : []),
+  ];
+  const child = spawn('nsenter', [...namespaces, '--', options.file, ...options.args], {
     detached: true,
     stdio: ['ignore', log, log],
-    env: {PATH: process.env.PATH, HOME: layout.dir, ...options.env},
+    env: {PATH: process.env.PATH, HOME: layout.dir, TMPDIR: join(layout.dir, 'tmp')},
   });
   closeSync(log);
   child.on('error', () => undefined);
   child.unref();
   if (child.pid === undefined)
     throw new PraError('LOCAL_CLUSTER_FAILED', `${name} could not be started`, {why: options.file});
-  options.onStart({name, pid: child.pid, startedAt: pidStartedAt(child.pid) ?? 'gone'});
+  return {name, pid: child.pid, startedAt: pidStartedAt(child.pid) ?? 'gone'};
 }
 
 export const logFile = (layout: Layout, name: string) => join(layout.logs, `${name}.log`);
@@ -45,7 +51,7 @@ export function requireAlive(layout: Layout, processes: readonly LocalProcess[])
   });
 }
 
-export function lastLines(file: string, count = 8): string {
+function lastLines(file: string, count = 8): string {
   try {
     return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
   } catch {

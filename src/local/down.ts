@@ -1,74 +1,93 @@
 import {existsSync} from 'node:fs';
 import {readFile, rm} from 'node:fs/promises';
 import {PraError} from '../errors.ts';
-import {sha256} from '../std/json.ts';
 import {isSameProcess} from '../std/pid.ts';
 import {runProcess} from '../std/process.ts';
 import {sleep} from '../std/wait.ts';
-import {cgroupPids, removeCgroup} from './cgroup.ts';
-import {type Layout, layoutOf} from './layout.ts';
+import {cgroupPids, hasCgroup, removeCgroup} from './cgroup.ts';
+import {hasRules} from './firewall.ts';
+import {restoreHost, withHostLock} from './host.ts';
+import {type Layout, layoutFor} from './layout.ts';
 import {removeNetwork} from './network.ts';
-import {type LocalProcess, readState} from './state.ts';
+import {bootId, type LocalProcess, readState} from './state.ts';
 
-/** Short enough for a link's name, and the same for the same name. */
-export const layoutFor = (name: string): Layout => layoutOf(name, sha256(name).slice(0, 8));
+const OWNER_STOPS_MS = 20_000;
 
 /**
  * Removes a local cluster whole: processes, pods, mounts, namespace, link, rules, cgroups, files. It works from what was
- * recorded before each part was made, so also after a crash; a cluster that is not there is no error.
+ * recorded before each part was made and from the cluster's name, so also after a crash; a cluster that is not there is
+ * no error.
  * @throws PraError LOCAL_CLUSTER_FAILED that names what is left.
  */
 export async function removeLocalCluster(options: {name: string; signal?: AbortSignal}): Promise<void> {
   const layout = layoutFor(options.name);
-  const state = readState(layout);
-  if (!state && !existsSync(layout.dir) && !existsSync(layout.netnsPath)) return;
+  if (![layout.dir, layout.run, layout.netnsPath, layout.outputs].some(existsSync)) return;
+  const state = readState(layout.stateFile);
+  const processes = state?.bootId === bootId() ? state.processes : [];
+  if (state?.bootId === bootId()) await stopOwner(state.owner);
   // The kubelet first, or it starts anew what is being stopped.
-  const order = ['kubelet', 'kwok', 'local-path', 'kube-controller-manager', 'containerd'];
+  const order = ['kubelet', 'kwok', 'local-path-provisioner', 'kube-controller-manager', 'containerd'];
   const rank = (entry: LocalProcess) =>
     order.includes(entry.name) ? order.indexOf(entry.name) : order.length;
-  const processes = (state?.processes ?? []).toSorted((a, b) => rank(a) - rank(b));
-  await killAll(processes);
+  await killAll(processes.toSorted((a, b) => rank(a) - rank(b)));
   await killPids(() => cgroupPids(layout.cgroup));
   await killPids(() => namespacePids(layout));
   await unmountBelow([layout.dir, layout.run]);
-  if (state) await removeNetwork(layout, state.subnet, state.isolated);
   await removeCgroup(layout.cgroup);
-  await rm(layout.outputs, {force: true});
-  await rm(layout.run, {recursive: true, force: true});
-  await rm(layout.dir, {recursive: true, force: true});
-  if (existsSync(layout.netnsPath)) {
-    throw new PraError(
-      'LOCAL_CLUSTER_FAILED',
-      `the local cluster ${options.name} could not be removed whole`,
-      {
-        why: `the network namespace ${layout.netns} is still there`,
-        next: [`ip netns del ${layout.netns}`],
-      },
-    );
-  }
+  await withHostLock(async () => {
+    await removeNetwork(layout);
+    const left = await leftovers(layout);
+    if (left.length > 0) {
+      throw new PraError(
+        'LOCAL_CLUSTER_FAILED',
+        `the local cluster ${layout.name} could not be removed whole`,
+        {
+          why: `still there: ${left.join(', ')}`,
+          next: [`node bin/local-cluster.js down --name ${layout.name}`],
+        },
+      );
+    }
+    // The folders last: as long as they are there, the cluster is listed and can be removed again.
+    await rm(layout.outputs, {force: true});
+    await rm(layout.dir, {recursive: true, force: true});
+    await rm(layout.run, {recursive: true, force: true});
+    restoreHost();
+  }, options.signal);
+}
+
+/** Whoever brings the cluster up must end first, or it would start anew what is being removed. */
+async function stopOwner(owner: LocalProcess): Promise<void> {
+  if (owner.pid === process.pid) return;
+  const runs = () => isSameProcess(owner.pid, owner.startedAt);
+  if (!runs()) return;
+  kill(owner.pid, 'SIGTERM');
+  for (let waitedMs = 0; runs() && waitedMs < OWNER_STOPS_MS; waitedMs += 50) await sleep(50);
+  if (runs()) kill(owner.pid, 'SIGKILL');
 }
 
 /** Our own daemons, by pid and start time, so that a pid that was used again is never touched. */
 async function killAll(processes: readonly LocalProcess[]): Promise<void> {
   for (const {pid, startedAt} of processes) {
-    if (isSameProcess(pid, startedAt)) process.kill(pid, 'SIGKILL');
+    if (isSameProcess(pid, startedAt)) kill(pid, 'SIGKILL');
   }
-  for (let i = 0; i < 100 && processes.some(({pid, startedAt}) => isSameProcess(pid, startedAt)); i += 1)
+  for (let i = 0; i < 250 && processes.some(({pid, startedAt}) => isSameProcess(pid, startedAt)); i += 1)
     await sleep(20);
 }
 
 async function killPids(find: () => Promise<number[]>): Promise<void> {
-  for (let i = 0; i < 100; i += 1) {
+  for (let i = 0; i < 200; i += 1) {
     const pids = await find();
     if (pids.length === 0) return;
-    for (const pid of pids) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It ended by itself in the meantime.
-      }
-    }
-    await sleep(50);
+    for (const pid of pids) kill(pid, 'SIGKILL');
+    await sleep(25);
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended by itself in the meantime.
   }
 }
 
@@ -82,12 +101,35 @@ async function namespacePids(layout: Layout): Promise<number[]> {
     .map(Number);
 }
 
+/** Mounts of the host below these folders. There should be none: pods mount in a namespace of their own. */
+async function mountsBelow(dirs: readonly string[]): Promise<string[]> {
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map(line => {
+    const place = line.split(' ')[4] ?? '';
+    return place.replace(/\\([0-7]{3})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 8)));
+  });
+  return mounts.filter(mount => dirs.some(dir => mount === dir || mount.startsWith(`${dir}/`)));
+}
+
 /** Deepest first; a mount that is busy is taken out of sight and ends with its last user. */
 async function unmountBelow(dirs: readonly string[]): Promise<void> {
-  const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
-    .split('\n')
-    .map(line => (line.split(' ')[4] ?? '').replaceAll('\\040', ' '));
-  const ours = mounts.filter(mount => dirs.some(dir => mount === dir || mount.startsWith(`${dir}/`)));
-  for (const mount of ours.sort((a, b) => b.length - a.length))
-    await runProcess('umount', ['-l', mount], {okCodes: [32]});
+  for (const mount of (await mountsBelow(dirs)).sort((a, b) => b.length - a.length))
+    await runProcess('umount', ['-l', mount], {okCodes: [1, 32]});
+}
+
+/** What could not be removed. Nothing is deleted below a mount: it may be a folder of the host. */
+async function leftovers(layout: Layout): Promise<string[]> {
+  const [mounts, rules, pods, processes] = await Promise.all([
+    mountsBelow([layout.dir, layout.run]),
+    hasRules(layout),
+    cgroupPids(layout.cgroup),
+    namespacePids(layout),
+  ]);
+  return [
+    ...mounts.map(mount => `mount ${mount}`),
+    ...[...new Set([...pods, ...processes])].map(pid => `process ${pid}`),
+    ...(rules ? ['firewall rules'] : []),
+    ...(hasCgroup(layout.cgroup) ? [`cgroup ${layout.cgroup}`] : []),
+    ...(existsSync(layout.netnsPath) ? [`network namespace ${layout.netns}`] : []),
+    ...(existsSync(`/sys/class/net/${layout.hostLink}`) ? [`link ${layout.hostLink}`] : []),
+  ];
 }

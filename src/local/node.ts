@@ -2,21 +2,24 @@ import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {PAUSE_IMAGE} from '../image/busybox.ts';
 import {runProcess} from '../std/process.ts';
+import {CNI} from '../tool/catalogue.ts';
 import {CLUSTER_DOMAIN, DNS_IP, type Layout, POD_CIDR} from './layout.ts';
 import type {Pki} from './pki.ts';
 
 export interface NodeOptions {
   layout: Layout;
   pki: Pki;
-  nodeName: string;
   nodeIp: string;
 }
 
+/** The only node of the cluster. */
+export const NODE_NAME = 'node-1';
+const SNAPSHOTTER = 'overlayfs';
+
 export const containerdSocket = (layout: Layout) => join(layout.run, 'containerd.sock');
-const CNI_BIN = '/usr/lib/cni';
 
 /** containerd with a root, state and socket of its own, and the bridge network of the node. */
-export async function writeContainerdConfig({layout}: NodeOptions, snapshotter: string): Promise<string> {
+export async function writeContainerdConfig(layout: Layout): Promise<string> {
   const file = join(layout.etc, 'containerd.toml');
   const cni = join(layout.etc, 'cni');
   await mkdir(cni, {recursive: true, mode: 0o700});
@@ -49,16 +52,20 @@ root = "${join(layout.dir, 'containerd')}"
 state = "${join(layout.run, 'containerd')}"
 [grpc]
   address = "${containerdSocket(layout)}"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "${join(layout.dir, 'opt')}"
+[plugins."io.containerd.nri.v1.nri"]
+  disable = true
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${PAUSE_IMAGE}"
   restrict_oom_score_adj = true
   # Under the state folder of this cluster, where the removal finds them.
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "${CNI_BIN}"
+    bin_dir = "${CNI.folder}"
     conf_dir = "${cni}"
   [plugins."io.containerd.grpc.v1.cri".containerd]
-    snapshotter = "${snapshotter}"
+    snapshotter = "${SNAPSHOTTER}"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
 `,
@@ -68,12 +75,7 @@ state = "${join(layout.run, 'containerd')}"
 }
 
 /** Imports a docker-archive into the cluster's containerd. */
-export async function importImage(
-  layout: Layout,
-  archive: string,
-  snapshotter: string,
-  signal: AbortSignal,
-): Promise<void> {
+export async function importImage(layout: Layout, archive: string, signal: AbortSignal): Promise<void> {
   await runProcess(
     'ctr',
     [
@@ -84,7 +86,7 @@ export async function importImage(
       'images',
       'import',
       '--snapshotter',
-      snapshotter,
+      SNAPSHOTTER,
       archive,
     ],
     {signal, timeoutMs: 120_000},
@@ -116,11 +118,16 @@ export async function writeKubeletConfig({layout, pki, nodeIp}: NodeOptions): Pr
     enforceNodeAllocatable: [],
     failCgroupV1: false,
     failSwapOn: false,
-    protectKernelDefaults: false,
+    // It finds the settings that it wants in its own mounts and fails rather than change those of the machine.
+    protectKernelDefaults: true,
     makeIPTablesUtilChains: true,
     resolvConf: '',
     containerRuntimeEndpoint: `unix://${containerdSocket(layout)}`,
     seccompDefault: true,
+    podLogsDir: join(layout.dir, 'pod-logs'),
+    volumePluginDir: join(layout.dir, 'volume-plugins'),
+    kubeAPIQPS: 500,
+    kubeAPIBurst: 1000,
     // A drill measures; a pod that was pulled back must be seen at once.
     syncFrequency: '10s',
     nodeStatusUpdateFrequency: '5s',
@@ -136,22 +143,18 @@ export async function writeKubeletConfig({layout, pki, nodeIp}: NodeOptions): Pr
   return file;
 }
 
-export function kubeletArgs(
-  {layout, nodeName, nodeIp}: NodeOptions,
-  config: string,
-  kubeconfig: string,
-): string[] {
+export function kubeletArgs({layout, nodeIp}: NodeOptions, config: string, kubeconfig: string): string[] {
   return [
     `--config=${config}`,
     `--kubeconfig=${kubeconfig}`,
     `--root-dir=${join(layout.dir, 'kubelet')}`,
     `--cert-dir=${join(layout.dir, 'kubelet-pki')}`,
-    `--hostname-override=${nodeName}`,
+    `--hostname-override=${NODE_NAME}`,
     `--node-ip=${nodeIp}`,
   ];
 }
 
-export async function writeProxyConfig({layout, nodeName}: NodeOptions, kubeconfig: string): Promise<string> {
+export async function writeProxyConfig({layout}: NodeOptions, kubeconfig: string): Promise<string> {
   const file = join(layout.etc, 'kube-proxy.json');
   const config = {
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
@@ -159,9 +162,10 @@ export async function writeProxyConfig({layout, nodeName}: NodeOptions, kubeconf
     clientConnection: {kubeconfig},
     mode: 'iptables',
     clusterCIDR: POD_CIDR,
-    hostnameOverride: nodeName,
+    hostnameOverride: NODE_NAME,
     conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s'},
-    iptables: {minSyncPeriod: '100ms', syncPeriod: '30s'},
+    // With node ports on localhost, pods could reach what listens there, etcd among it.
+    iptables: {minSyncPeriod: '100ms', syncPeriod: '30s', localhostNodePorts: false},
     healthzBindAddress: '127.0.0.1:10256',
     metricsBindAddress: '127.0.0.1:10249',
   };

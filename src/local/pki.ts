@@ -1,6 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
+import {PraError} from '../errors.ts';
 import {runProcess} from '../std/process.ts';
 import {SERVICE_IP} from './layout.ts';
 
@@ -22,7 +23,8 @@ export interface Pki {
   apiServerKubeletClient: KeyPair;
   frontProxyClient: KeyPair;
   kubelet: KeyPair;
-  serviceAccountKey: string;
+  /** Signs tokens; `.cert` is the bare public key. */
+  serviceAccount: KeyPair;
   encryptionKey: string;
   /** A client certificate for a user of the API server. */
   client(name: string, commonName: string, organization?: string): Promise<KeyPair>;
@@ -39,7 +41,7 @@ export async function makePki(
   const [ca, etcdCa, frontProxyCa] = await Promise.all(
     ['ca', 'etcd-ca', 'front-proxy-ca'].map(name => makeAuthority(dir, name, signal)),
   );
-  if (!ca || !etcdCa || !frontProxyCa) throw new Error('unreachable');
+  if (!ca || !etcdCa || !frontProxyCa) throw new PraError('BUG', 'an authority was not made');
   const serving = (names: string[]) => [
     `subjectAltName=${names.join(',')}`,
     'extendedKeyUsage=serverAuth,clientAuth',
@@ -56,27 +58,33 @@ export async function makePki(
   ];
   const issue = (name: string, subject: string, by: KeyPair, extensions: string[]) =>
     makeCertificate({dir, name, subject, by, extensions, signal});
-  const [etcd, apiServerEtcdClient, apiServer, apiServerKubeletClient, frontProxyClient, kubelet] =
-    await Promise.all([
-      issue('etcd', '/CN=etcd', etcdCa, serving(['IP:127.0.0.1', 'DNS:localhost'])),
-      issue('apiserver-etcd-client', '/CN=kube-apiserver-etcd-client', etcdCa, clientUse),
-      issue('apiserver', '/CN=kube-apiserver', ca, serving(apiNames)),
-      issue(
-        'apiserver-kubelet-client',
-        '/O=pra:kubelet-api-admins/CN=kube-apiserver-kubelet-client',
-        ca,
-        clientUse,
-      ),
-      issue('front-proxy-client', '/CN=front-proxy-client', frontProxyCa, clientUse),
-      issue(
-        'kubelet',
-        `/O=system:nodes/CN=system:node:${nodeName}`,
-        ca,
-        serving([`IP:${nodeIp}`, `DNS:${nodeName}`]),
-      ),
-    ]);
-  const serviceAccountKey = join(dir, 'service-account.key');
-  await runProcess('openssl', ['genrsa', '-out', serviceAccountKey, '2048'], {signal});
+  const [
+    etcd,
+    apiServerEtcdClient,
+    apiServer,
+    apiServerKubeletClient,
+    frontProxyClient,
+    kubelet,
+    serviceAccount,
+  ] = await Promise.all([
+    issue('etcd', '/CN=etcd', etcdCa, serving(['IP:127.0.0.1', 'DNS:localhost'])),
+    issue('apiserver-etcd-client', '/CN=kube-apiserver-etcd-client', etcdCa, clientUse),
+    issue('apiserver', '/CN=kube-apiserver', ca, serving(apiNames)),
+    issue(
+      'apiserver-kubelet-client',
+      '/O=pra:kubelet-api-admins/CN=kube-apiserver-kubelet-client',
+      ca,
+      clientUse,
+    ),
+    issue('front-proxy-client', '/CN=front-proxy-client', frontProxyCa, clientUse),
+    issue(
+      'kubelet',
+      `/O=system:nodes/CN=system:node:${nodeName}`,
+      ca,
+      serving([`IP:${nodeIp}`, `DNS:${nodeName}`]),
+    ),
+    makeSigningKey(dir, signal),
+  ]);
   return {
     ca,
     etcdCa,
@@ -87,7 +95,7 @@ export async function makePki(
     apiServerKubeletClient,
     frontProxyClient,
     kubelet,
-    serviceAccountKey,
+    serviceAccount,
     encryptionKey: randomBytes(32).toString('base64'),
     client: (name, commonName, organization) =>
       issue(
@@ -97,6 +105,14 @@ export async function makePki(
         clientUse,
       ),
   };
+}
+
+async function makeSigningKey(dir: string, signal: AbortSignal): Promise<KeyPair> {
+  const pair = {cert: join(dir, 'service-account.pub'), key: join(dir, 'service-account.key')};
+  const curve = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+  await runProcess('openssl', ['genpkey', ...curve, '-out', pair.key], {signal});
+  await runProcess('openssl', ['pkey', '-in', pair.key, '-pubout', '-out', pair.cert], {signal});
+  return pair;
 }
 
 async function makeAuthority(dir: string, name: string, signal: AbortSignal): Promise<KeyPair> {

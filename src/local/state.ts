@@ -9,7 +9,11 @@ const stateSchema = z.object({
   name: z.string(),
   node: z.enum(['kubelet', 'kwok', 'none']),
   isolated: z.boolean(),
-  /** Third octet of the link's addresses, 10.201.N.1 and .2. */
+  /** Which start of the machine this is of: after another, its pids name other processes. */
+  bootId: z.string(),
+  /** Who brings it up; it must end before anything is taken down. */
+  owner: processSchema,
+  /** Third octet of the link's addresses, 10.201.N.1 and .2; 0 before it is known. */
   subnet: z.number(),
   processes: z.array(processSchema),
   ready: z.boolean(),
@@ -19,9 +23,10 @@ const stateSchema = z.object({
 export type LocalState = z.infer<typeof stateSchema>;
 export type LocalProcess = z.infer<typeof processSchema>;
 
-export function readState(layout: Layout): LocalState | undefined {
+/** What was recorded; undefined when there is nothing, or nothing that can be read. */
+export function readState(stateFile: string): LocalState | undefined {
   try {
-    return stateSchema.parse(JSON.parse(readFileSync(layout.stateFile, 'utf8')));
+    return stateSchema.parse(JSON.parse(readFileSync(stateFile, 'utf8')));
   } catch {
     return undefined;
   }
@@ -33,3 +38,6 @@ export function writeState(layout: Layout, state: LocalState): void {
   writeFileSync(partial, JSON.stringify(state, undefined, 2), {mode: 0o600});
   renameSync(partial, layout.stateFile);
 }
+
+/** Names this start of the machine. */
+export const bootId = () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

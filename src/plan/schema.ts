@@ -1,67 +1,52 @@
 import {z} from 'zod';
-import {duration, name} from './schema/field.ts';
+import {duration, name, positiveDuration} from './schema/field.ts';
+import {group, transform} from './schema/group.ts';
+import {isolation} from './schema/guard.ts';
+import {cleanup, collection, evidence, notification, schedule} from './schema/outcome.ts';
 import {probe} from './schema/probe.ts';
+import {recoveryPoint, repository} from './schema/repository.ts';
 import {source} from './schema/source.ts';
-import {group, isolation, recoveryPoint, repository, target, transform} from './schema/target.ts';
+import {target} from './schema/target.ts';
 
 const objectives = z.strictObject({
-  rto: duration.describe('Recovery time objective: from the declaration to green probes'),
+  rto: positiveDuration.describe('Recovery time objective: from the declaration to green probes'),
   rpo: duration.describe('Recovery point objective: how old the recovery point may be'),
   clock: z.enum(['declared']).default('declared').describe('What starts the clock'),
-  maxDrillAge: duration.optional().describe('How long a passed drill counts'),
-});
-
-const notification = z.strictObject({
-  on: z.array(z.enum(['passed', 'failed', 'inconclusive', 'error', 'aborted', 'overdue'])).min(1),
-  webhook: z.strictObject({urlEnv: z.string()}).optional(),
-  slack: z.strictObject({urlEnv: z.string()}).optional(),
-  email: z.strictObject({to: z.array(z.string())}).optional(),
+  maxDrillAge: positiveDuration.optional().describe('How long a passed drill counts'),
 });
 
 const spec = z.strictObject({
-  scenario: z.string().optional().describe('The disaster that the plan is for'),
-  objectives,
-  source,
-  repository,
-  recoveryPoint: recoveryPoint.default({policy: 'fresh'}),
-  target,
-  isolation: isolation.prefault({}),
-  transforms: z.array(transform).default([]),
+  scenario: z.string().min(1).optional().describe('The disaster that the plan is for'),
+  objectives: objectives.describe('What the recovery is measured against'),
+  source: source.describe('What is protected, and how'),
+  repository: repository.describe('Where snapshots are kept'),
+  recoveryPoint: recoveryPoint.default({policy: 'fresh'}).describe('Which snapshot a drill recovers'),
+  target: target.describe('Where a drill recovers to'),
+  isolation: isolation.prefault({}).describe('What keeps a drill from touching the world'),
+  transforms: z.array(transform).default([]).describe('Changes of objects on their way into the target'),
   groups: z
     .array(group)
     .min(1)
     .describe('What starts together, and in which order; one graph over all namespaces'),
   probes: z.array(probe).min(1).describe('What proves that the recovery worked'),
-  finally: z
-    .array(z.strictObject({name, collect: z.array(z.enum(['events', 'podLogs'])).min(1)}))
-    .default([]),
-  cleanup: z
-    .strictObject({
-      destroy: z.enum(['always']).default('always'),
-      keepOnFailure: duration.optional(),
-      verifyEmpty: z.boolean().default(true),
-    })
-    .prefault({}),
-  schedule: z
-    .strictObject({cron: z.string(), timezone: z.string().optional(), overdueAfter: duration.optional()})
-    .optional(),
-  evidence: z
-    .strictObject({
-      formats: z.array(z.enum(['json', 'html', 'junit'])).optional(),
-      sign: z.enum(['required', 'optional', 'off']).optional(),
-      controls: z.array(z.string()).optional(),
-      redact: z.array(z.string()).optional(),
-    })
-    .optional(),
-  notify: z.array(notification).optional(),
+  finally: z.array(collection).default([]).describe('What is kept before the target goes; runs in any case'),
+  cleanup: cleanup.prefault({}).describe('What becomes of the target'),
+  schedule: schedule.optional().describe('When drills run by themselves'),
+  evidence: evidence.optional().describe('What a drill leaves as proof'),
+  notify: z.array(notification).optional().describe('Who is told'),
 });
 
 /** The one file that people write. Everything that pra reads of it is here; unknown fields are refused. */
 export const planSchema = z.strictObject({
-  apiVersion: z.literal('pra/v1'),
-  kind: z.literal('Plan'),
-  metadata: z.strictObject({name, annotations: z.record(z.string(), z.string()).optional()}),
-  spec,
+  apiVersion: z.literal('pra/v1').describe('Version of the format'),
+  kind: z.literal('Plan').describe('What the file is'),
+  metadata: z
+    .strictObject({
+      name: name.describe('Name of the plan; one drill of a name runs at a time'),
+      annotations: z.record(z.string(), z.string()).optional().describe('Anything else, such as its owner'),
+    })
+    .describe('What the plan is called'),
+  spec: spec.describe('What is recovered, from what, to where, and how it is proved'),
 });
 
 /** A plan after parsing: defaults filled in, durations in ms. */

@@ -1,8 +1,7 @@
 import type {Cluster} from '../cluster/client.ts';
 import type {PlanProbe} from '../plan/schema.ts';
 import type {Json} from '../std/json.ts';
-import {ask, jsonValueOf} from './http.ts';
-import {openService, splitRef} from './service-stream.ts';
+import {ask, jsonValueOf, openHttp} from './http.ts';
 import {queryValue} from './sql.ts';
 
 /** Asks the source what the recovered cluster will have to answer: for every probe that compares with the snapshot. */
@@ -21,7 +20,6 @@ export async function measureBaselines(
 async function measure(probe: PlanProbe, cluster: Cluster, signal: AbortSignal): Promise<Json | undefined> {
   if (probe.sql) return queryValue(cluster, probe.sql, signal);
   if (!probe.http) return undefined;
-  const stream = await openService(cluster, {...splitRef(probe.http.service), port: probe.http.port}, signal);
-  const {body} = await ask(probe.http, stream, signal);
+  const {body} = await ask(probe.http, await openHttp(cluster, probe.http, signal), signal);
   return jsonValueOf(probe.http, body);
 }

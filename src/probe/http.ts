@@ -2,6 +2,7 @@ import {type IncomingMessage, request} from 'node:http';
 import {request as requestTls} from 'node:https';
 import type {Duplex} from 'node:stream';
 import {connect as connectTls} from 'node:tls';
+import type {Cluster} from '../cluster/client.ts';
 import {PraError} from '../errors.ts';
 import type {PlanProbe} from '../plan/schema.ts';
 import type {Json} from '../std/json.ts';
@@ -17,11 +18,7 @@ type HttpProbe = NonNullable<PlanProbe['http']>;
 export const observeHttp: Observe = async (probe, {cluster, baselines}, signal) => {
   const wanted = probe.http;
   if (!wanted) throw new PraError('BUG', 'not an http probe');
-  const answer = await ask(
-    wanted,
-    await openService(cluster, {...splitRef(wanted.service), port: wanted.port}, signal),
-    signal,
-  );
+  const answer = await ask(wanted, await openHttp(cluster, wanted, signal), signal);
   const mismatch = mismatchOf(wanted, answer);
   if (mismatch) return mismatch;
   const value = jsonValueOf(wanted, answer.body);
@@ -36,6 +33,17 @@ export const observeHttp: Observe = async (probe, {cluster, baselines}, signal) 
     return compareObserved({...probe, compare: {equals: wanted.expect.json.equals}}, value, baselines);
   return compareObserved(probe, value, baselines);
 };
+
+/** A connection to the Service that the probe asks. */
+export function openHttp(cluster: Cluster, wanted: HttpProbe, signal: AbortSignal): Promise<Duplex> {
+  const port = wanted.port ?? (wanted.scheme === 'https' ? 443 : 80);
+  return openService(cluster, {...serviceOf(wanted), port}, signal);
+}
+
+function serviceOf({service}: HttpProbe): {namespace: string; name: string} {
+  if (service === undefined) throw new PraError('BUG', 'an http probe without a Service');
+  return splitRef(service);
+}
 
 /** The value that a baseline of an http probe keeps. */
 export function jsonValueOf(wanted: HttpProbe, body: string): Json | undefined {
@@ -70,7 +78,7 @@ export async function ask(
   stream: Duplex,
   signal: AbortSignal,
 ): Promise<{status: number; body: string}> {
-  const host = splitRef(wanted.service).name;
+  const host = serviceOf(wanted).name;
   // Certificates inside a cluster name services, seldom an authority that is known outside; what is proved here is the answer.
   const createConnection = () =>
     wanted.scheme === 'https'

@@ -113,6 +113,8 @@ export interface SystemTool {
   /** Lowest version that works, of those that `versionArgs` print. */
   lowest?: string;
   versionArgs?: readonly string[];
+  /** It is copied into images, where there are no libraries. */
+  isStatic?: true;
 }
 
 /** What pra itself runs, whatever the target. 0.14 is the first restic with compression and the JSON output that pra reads. */
@@ -131,7 +133,7 @@ export const NODE_TOOLS: readonly SystemTool[] = [
   {name: 'ip', package: 'iproute2'},
   {name: 'iptables', package: 'iptables'},
   {name: 'conntrack', package: 'conntrack'},
-  {name: 'busybox', package: 'busybox-static'},
+  {name: 'busybox', package: 'busybox-static', isStatic: true},
   {name: 'nsenter', package: 'util-linux'},
   {name: 'mount', package: 'mount'},
   {name: 'sysctl', package: 'procps'},

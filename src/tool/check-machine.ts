@@ -50,7 +50,7 @@ async function checkPrivileges(signal: AbortSignal | undefined): Promise<Check[]
       'run in a machine, or a container with CAP_SYS_ADMIN, that may make them',
     ),
     machine(
-      'iptables',
+      'packet filter',
       firewall,
       firewall ? 'answers' : 'does not work',
       'modprobe ip_tables iptable_filter iptable_nat',

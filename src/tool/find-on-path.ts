@@ -4,6 +4,7 @@ import {delimiter, join} from 'node:path';
 import {runProcess} from '../std/process.ts';
 import type {SystemTool} from './catalogue.ts';
 import type {ResolvedTool} from './resolve.ts';
+import {isStaticBinary} from './static-binary.ts';
 import {findVersion, isAtLeast} from './version.ts';
 
 const VERSION_TIMEOUT_MS = 10_000;
@@ -23,6 +24,7 @@ export async function findOnPath(name: string, options: FindOptions): Promise<Re
   for (const folder of new Set(folders.filter(text => text !== ''))) {
     const path = join(folder, name);
     if (!(await isExecutable(path))) continue;
+    if (system?.isStatic && !(await isStaticBinary(path))) continue;
     if (!wanted && !system?.lowest) return {name, path, version: 'system', from: 'path'};
     const printed = await printedVersion(path, system?.versionArgs ?? ['--version'], signal);
     const version = findVersion(printed);

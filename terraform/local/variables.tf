@@ -29,6 +29,11 @@ variable "images" {
   description = "Image archives (docker-archive tar files) that are imported before pods can ask for them. Absolute paths."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for image in var.images : startswith(image, "/")])
+    error_message = "The paths of images must be absolute."
+  }
 }
 
 variable "node_binary" {

@@ -1,83 +1,112 @@
 import {z} from 'zod';
-import {duration, name, secretRef, selector} from './field.ts';
+import {
+  command,
+  kind,
+  name,
+  nameOrGlob,
+  positiveDuration,
+  secretRef,
+  selector,
+  selectorText,
+} from './field.ts';
+
+const kubeconfig = z.strictObject({
+  context: z.string().min(1).optional().describe('Context of the kubeconfig; the current one by default'),
+  path: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Path of the kubeconfig, from the folder of the plan; KUBECONFIG or ~/.kube/config by default'),
+});
+
+const include = z.strictObject({
+  namespaces: z.array(nameOrGlob).min(1).describe('Namespaces whose objects are taken'),
+  clusterScoped: z
+    .enum(['referenced', 'all', 'none'])
+    .default('referenced')
+    .describe('Cluster-scoped objects: those that the namespaces refer to, all, or none'),
+  kinds: z.array(kind).optional().describe('Only these kinds; all by default'),
+  selector: selectorText.optional().describe('Only objects with these labels'),
+});
+
+const exclude = z.strictObject({
+  namespaces: z.array(nameOrGlob).optional().describe('Namespaces that are left out'),
+  kinds: z.array(kind).optional().describe('Kinds that are left out'),
+  selector: selectorText.optional().describe('Objects with these labels are left out'),
+});
 
 const hook = z.strictObject({
-  name,
+  name: name.describe('Name in reports'),
   select: selector.describe('Pods in which it runs'),
-  container: z.string().optional(),
+  container: z.string().optional().describe('Container of the pod; the first one by default'),
   pre: z.array(z.string()).optional().describe('Command before the snapshot'),
   post: z.array(z.string()).optional().describe('Command after it; runs in any case'),
-  timeout: duration.optional(),
-  onError: z.enum(['fail', 'continue']).optional(),
+  timeout: positiveDuration.optional().describe('How long each command may take'),
+  onError: z.enum(['fail', 'continue']).optional().describe('Whether its failure fails the snapshot'),
 });
 
 const dump = z.strictObject({
   container: z.string().optional().describe('Container in which the commands run; the first one by default'),
-  command: z.array(z.string()).min(1).describe('Writes the dump to its stdout'),
-  restore: z
-    .array(z.string())
-    .min(1)
-    .describe('Reads the dump from its stdin; must fail when it is not whole'),
+  command: command.describe('Writes the dump to its stdout'),
+  restore: command.describe('Reads the dump from its stdin; must fail when the dump is not whole'),
 });
 
 const volume = z
   .strictObject({
     select: selector.describe('Pods that mount the volumes'),
-    namespaces: z.array(z.string()).min(1).optional(),
+    namespaces: z
+      .array(nameOrGlob)
+      .min(1)
+      .optional()
+      .describe('Namespaces of the pods; all of the plan by default'),
     method: z
       .enum(['csi', 'filesystem', 'dump', 'none'])
-      .describe('How the data is saved; none lets it come back empty, on purpose'),
-    dump: dump.optional(),
-    reason: z.string().optional().describe('Why `none` is right'),
+      .describe('How the data is saved: by CSI snapshots, file by file, by a dump, or not at all'),
+    dump: dump.optional().describe('Commands of method dump'),
+    reason: z.string().min(1).optional().describe('Why method none is right; goes into the evidence'),
   })
   .refine(value => value.method !== 'dump' || value.dump !== undefined, {
-    message: 'method dump needs `dump` with its commands',
+    error: 'method dump needs `dump` with its commands',
     path: ['dump'],
   })
-  .refine(value => value.method !== 'none' || Boolean(value.reason), {
-    message: 'method none needs a `reason`',
+  .refine(value => value.method === 'dump' || value.dump === undefined, {
+    error: '`dump` is only for method dump',
+    path: ['dump'],
+  })
+  .refine(value => value.method !== 'none' || value.reason !== undefined, {
+    error: 'method none lets the data come back empty, so it needs a `reason`',
     path: ['reason'],
   });
 
 const canary = z.strictObject({
-  namespace: name.describe('Namespace of the ConfigMap pra-canary'),
-  rotate: z.literal('everySnapshot'),
+  namespace: name.describe('Namespace of the ConfigMap pra-canary, which holds the nonce'),
+  rotate: z.literal('everySnapshot').describe('When a new nonce is written'),
   sql: z
     .strictObject({
-      secretRef: secretRef.describe('Secret with the DSN; the nonce is written into the table pra_canary'),
+      secretRef: secretRef.describe(
+        'Secret with the DSN of a PostgreSQL database; its key is dsn by default',
+      ),
     })
     .optional()
-    .describe('Writes the nonce into the database too, so that it proves data and not only objects'),
+    .describe('Writes the nonce into the table pra_canary too, so that it proves data and not only objects'),
 });
 
+/** What is protected, and how. */
 export const source = z.strictObject({
-  kubeconfig: z
-    .strictObject({
-      context: z.string().optional(),
-      path: z.string().optional().describe('Path of the kubeconfig; KUBECONFIG or ~/.kube/config by default'),
-    })
-    .default({}),
+  kubeconfig: kubeconfig.default({}).describe('How the source cluster is reached'),
   clusterUID: z
     .string()
+    .min(1)
     .optional()
-    .describe('UID of the kube-system namespace of the source; no drill ever restores into it'),
-  include: z.strictObject({
-    namespaces: z.array(z.string().min(1)).min(1).describe('Names or globs'),
-    clusterScoped: z.enum(['referenced', 'all', 'none']).default('referenced'),
-    kinds: z.array(z.string()).optional(),
-    selector: z.string().optional(),
-  }),
-  exclude: z
-    .strictObject({
-      namespaces: z.array(z.string()).optional(),
-      kinds: z.array(z.string()).optional().describe('Such as leases.coordination.k8s.io'),
-      selector: z.string().optional(),
-    })
-    .optional(),
+    .describe('UID of the namespace kube-system of the source; no drill ever restores into it'),
+  include: include.describe('What is taken into a snapshot'),
+  exclude: exclude.optional().describe('What is left out of it'),
   hooks: z.array(hook).optional().describe('Commands in pods around the snapshot'),
   volumes: z
     .array(volume)
     .default([])
-    .describe('How the data of each volume is saved; the first rule that fits counts'),
-  canary: canary.optional(),
+    .describe('How the data of volumes is saved; the first rule that fits counts'),
+  canary: canary
+    .optional()
+    .describe('A nonce written before each snapshot; shows that a recovery is not of an old one'),
 });

@@ -1,0 +1,82 @@
+import {z} from 'zod';
+import {jsonValue, modes, name, nameOrGlob, positiveDuration, selectorText} from './field.ts';
+
+const patchOperation = z.strictObject({
+  op: z.enum(['add', 'remove', 'replace', 'move', 'copy', 'test']).describe('Operation'),
+  path: z
+    .string()
+    .regex(/^(\/|$)/, 'must be a JSON pointer, such as /spec/replicas')
+    .describe('JSON pointer of what it changes'),
+  from: z
+    .string()
+    .regex(/^(\/|$)/, 'must be a JSON pointer')
+    .optional()
+    .describe('JSON pointer of move and copy'),
+  value: jsonValue.optional().describe('Value of add, replace and test'),
+});
+
+/** A change of objects on their way into the target. */
+export const transform = z.strictObject({
+  name: z.string().min(1).optional().describe('Name in reports'),
+  match: z
+    .strictObject({
+      group: z.string().optional().describe('API group'),
+      kind: z.string().min(1).optional().describe('Kind'),
+      namespace: nameOrGlob.optional().describe('Namespace'),
+      name: z.string().min(1).optional().describe('Name of the object, or a glob'),
+      selector: selectorText.optional().describe('Labels'),
+    })
+    .refine(value => Object.keys(value).length > 0, {
+      error: 'must say which objects: group, kind, namespace, name or selector',
+    })
+    .describe('Objects that it changes; all that is given must fit'),
+  patch: z.array(patchOperation).min(1).describe('JSON patch, RFC 6902'),
+  modes: modes.optional().describe('Runs in which it works; all by default'),
+});
+
+const manual = z.strictObject({
+  text: z.string().min(1).describe('What is to be done'),
+  approvers: z.array(z.string()).min(1).describe('Who may say that it is done'),
+  timeout: positiveDuration.optional().describe('How long to wait for them'),
+});
+
+const step = z
+  .strictObject({
+    name: name.describe('Name of the step'),
+    run: z
+      .union([z.string().min(1), z.array(z.string()).min(1)])
+      .meta({title: 'command'})
+      .optional()
+      .describe('A zx script (.mjs, .ts) from the folder of the plan, or a command with its arguments'),
+    manual: manual.optional().describe('Something that a person does and approves'),
+    timeout: positiveDuration.optional().describe('How long one attempt may take; 10m by default'),
+    retries: z.int().min(0).max(10).optional().describe('How often it is tried again after a failure'),
+    modes: modes.optional().describe('Runs in which it is done; all by default'),
+  })
+  .refine(value => (value.run === undefined) !== (value.manual === undefined), {
+    error: 'a step has either `run` or `manual`',
+  });
+
+/** Workloads that start together. */
+export const group = z.strictObject({
+  name: name.describe('Name of the group'),
+  dependsOn: z.array(name).default([]).describe('Groups that must be healthy before this one starts'),
+  select: z
+    .strictObject({
+      namespaces: z.array(nameOrGlob).min(1).optional().describe('Namespaces; all of the plan by default'),
+      selector: selectorText.optional().describe('Labels'),
+    })
+    .describe('Workloads of the group; the first group that fits counts'),
+  rto: positiveDuration.optional().describe('How long the group may take to get healthy'),
+  maxParallel: z.int().min(1).optional().describe('Most workloads that start at once'),
+  onFailure: z
+    .enum(['stop', 'continue', 'pause'])
+    .default('stop')
+    .describe(
+      'stop: what depends on it is not tried; continue: it is tried all the same; pause: a person decides',
+    ),
+  steps: z
+    .array(step)
+    .optional()
+    .describe('Scripts, one after another, after the group is healthy and has its data'),
+});

@@ -1,0 +1,57 @@
+import {z} from 'zod';
+import {positiveDuration} from './field.ts';
+
+/** Where snapshots are kept, and how they are protected there. */
+export const repository = z.strictObject({
+  url: z
+    .string()
+    .regex(/^(file:\/\/\/|s3:\/\/[^/])/, 'must be file:///path or s3://bucket/prefix')
+    .meta({title: 'URL', examples: ['s3://dr/shop', 'file:///var/backups/shop']})
+    .describe('Where snapshots are kept'),
+  endpoint: z.url({error: 'must be a URL'}).optional().describe('S3 endpoint other than that of AWS'),
+  region: z.string().min(1).optional().describe('Region of the bucket'),
+  pathStyle: z.boolean().optional().describe('Name of the bucket in the path instead of the host name'),
+  caFile: z.string().min(1).optional().describe('PEM file of the authority that signed the endpoint'),
+  credentials: z
+    .strictObject({
+      env: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Prefix of the environment variables that hold the credentials'),
+      profile: z.string().min(1).optional().describe('Profile of the AWS configuration'),
+      secretRef: z.string().min(1).optional().describe('Secret that holds the credentials'),
+    })
+    .refine(value => Object.keys(value).length <= 1, {error: 'has one of env, profile and secretRef'})
+    .optional()
+    .describe('Credentials of the bucket; those that AWS tools would find by default'),
+  encryption: z
+    .strictObject({
+      recipients: z.array(z.string()).min(1).optional().describe('Public keys that can open the repository'),
+      kms: z.string().min(1).optional().describe('Key of a key management service'),
+    })
+    .optional()
+    .describe('Keys other than the passphrase of PRA_PASSPHRASE_FILE or PRA_PASSPHRASE'),
+  lock: z
+    .strictObject({
+      mode: z.enum(['governance', 'compliance']).describe('compliance cannot be undone by anyone'),
+      days: z.int().min(1).describe('How long nothing can be deleted'),
+    })
+    .optional()
+    .describe('Object lock'),
+});
+
+/** Which snapshot a drill recovers. */
+export const recoveryPoint = z.strictObject({
+  policy: z
+    .enum(['fresh', 'latest', 'random', 'at', 'id'])
+    .describe(
+      'A new snapshot, the newest there is, any of the window, the newest before a time, or the one named',
+    ),
+  id: z.string().min(1).optional().describe('Snapshot of policy id, or the beginning of its id'),
+  at: z.iso
+    .datetime({error: 'must be a time, such as 2026-11-23T03:00:00Z'})
+    .optional()
+    .describe('Time of policy at'),
+  window: positiveDuration.optional().describe('How old a snapshot of policy random may be'),
+});
