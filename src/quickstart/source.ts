@@ -20,6 +20,8 @@ export const SOURCE = 'pra-quickstart';
 const HEALTHY_TIMEOUT_MS = 180_000;
 
 export interface SourceOptions {
+  /** Name of the cluster; that of the quickstart by default. */
+  name?: string;
   signal: AbortSignal;
   onProgress: (message: string) => void;
 }
@@ -38,7 +40,7 @@ export async function startSource(options: SourceOptions): Promise<Source> {
   const images = await shopImages({signal, onProgress});
   onProgress('bringing up the source cluster');
   const {kubeconfigPath} = await makeLocalCluster({
-    name: SOURCE,
+    name: options.name ?? SOURCE,
     node: 'kubelet',
     isolated: true,
     images: [images.postgres, images.web],

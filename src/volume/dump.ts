@@ -1,4 +1,5 @@
 import {PassThrough, type Readable, type Writable} from 'node:stream';
+import {pipeline} from 'node:stream/promises';
 import {PraError} from '../errors.ts';
 import type {VolumeRecord} from '../repository/snapshot-root.ts';
 import type {Restic} from './restic.ts';
@@ -47,11 +48,14 @@ export async function dumpVolume(options: {
   const output = new PassThrough();
   // exec ends its stdout after the last byte; restic may see that end only once the exit code is known.
   const held = new PassThrough();
-  output.pipe(held, {end: false});
+  const flowing = pipeline(output, held, {end: false, signal});
+  flowing.catch(() => undefined); // awaited below; until then a failure must not count as unhandled
   const dumping = (async () => {
     try {
       const result = await exec({namespace, pod, container, command: [...command], stdout: output, signal});
       if (result.exitCode !== 0) throw failed(request, `exit code ${result.exitCode}`, result.stderr);
+      // The exit code may come before the last bytes have gone through; ending now would cut them off.
+      await flowing;
       held.end();
     } catch (error) {
       const shown =
@@ -117,10 +121,8 @@ export async function restoreDump(options: {
   if (command.status === 'fulfilled' && command.value.exitCode !== 0) {
     throw new PraError(
       'VOLUME_RESTORE_FAILED',
-      `the data of ${record.workload} in ${record.namespace} could not be restored: exit code ${command.value.exitCode}`,
-      {
-        why: command.value.stderr.trim() || undefined,
-      },
+      `the data of ${record.workload} in ${record.namespace} could not be restored: ${record.restoreCommand[0]} ended with exit code ${command.value.exitCode}${firstWords(command.value.stderr)}`,
+      {why: command.value.stderr.trim() || undefined},
     );
   }
   if (read.status === 'rejected') throw restoreFailed(record, read.reason);
@@ -134,6 +136,12 @@ export async function restoreDump(options: {
     );
   }
   return {bytes, sha256Ok: true, durationMs: Math.round(performance.now() - began)};
+}
+
+/** The first line of what a command had to say: what went wrong first is the cause. */
+function firstWords(stderr: string): string {
+  const [first] = stderr.trim().split('\n');
+  return first ? `: ${first}` : '';
 }
 
 function failed(request: DumpRequest, what: string, why: string, cause?: unknown): PraError {

@@ -1,0 +1,139 @@
+import {existsSync} from 'node:fs';
+import {readFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest';
+import type {Document} from 'yaml';
+import type {KubeObject} from '../../src/cluster/object.ts';
+import {parseRecord} from '../../src/evidence/parse.ts';
+import {type DrillRun, leftOfDrill, makeShopBed, type ShopBed} from './shop.ts';
+
+let shop: ShopBed;
+
+vi.setConfig({testTimeout: 300_000});
+
+beforeAll(async () => {
+  shop = await makeShopBed('drill');
+});
+
+afterAll(async () => {
+  await shop?.stop();
+});
+
+const DSN = '/api/v1/namespaces/shop/secrets/db-credentials';
+const verdictsOf = ({record}: DrillRun) =>
+  Object.fromEntries(record.verification.probes.map(probe => [probe.name, probe.verdict]));
+
+/** What cannot start is not waited for as long as the plan of the quickstart would. */
+const hurry = (document: Document) => document.setIn(['spec', 'groups', 1, 'rto'], '12s');
+
+/** Every drill, however it ends, tells what happened and leaves nothing. */
+async function expectTruthful(run: DrillRun): Promise<void> {
+  const {record} = run;
+  expect(record.cleanup).toMatchObject({destroyed: true, leftovers: []});
+  expect(await leftOfDrill(record.identity.id)).toEqual([]);
+  expect(record.verdict.exitCode).toBe(run.exitCode);
+  expect(run.stderr).not.toMatch(/^\s+at .*:\d+:\d+/m);
+}
+
+describe('a drill of the shop', () => {
+  test('passes, proves the data, times every mark, and leaves its evidence and nothing else', async () => {
+    const run = await shop.drill(await shop.plan());
+    expect(run.record.verdict, run.stderr).toMatchObject({
+      result: 'passed',
+      objectiveMissed: false,
+      exitCode: 0,
+    });
+    await expectTruthful(run);
+    const {record} = run;
+    expect(new Set(Object.values(verdictsOf(run)))).toEqual(new Set(['passed']));
+    expect(record.timeline.marks.map(mark => mark.mark)).toEqual(['T0', 'T1', 'T2', 'T3', 'T4', 'T5']);
+    const elapsed = record.timeline.marks.map(mark => mark.elapsedMs);
+    expect(elapsed).toEqual(elapsed.toSorted((a, b) => a - b));
+    expect(record.completeness.failures).toEqual([]);
+    const evidence = join(shop.dir, 'runs', record.identity.id, 'evidence');
+    const onDisk = await readFile(join(evidence, 'drill.json'), 'utf8');
+    expect(parseRecord(onDisk, 'drill.json')).toEqual(record);
+    expect(await readFile(join(evidence, 'report.html'), 'utf8')).toContain('Recovered and verified');
+    expect(existsSync(join(evidence, 'junit.xml'))).toBe(true);
+    const copy = join(shop.dir, 'repository/evidence/quickstart', record.identity.id, 'drill.json');
+    expect(await readFile(copy, 'utf8')).toBe(onDisk);
+  });
+
+  test('fails when a table is not in the dump, and names the table', async () => {
+    const plan = await shop.plan(document => {
+      const dump = ['spec', 'source', 'volumes', 0, 'dump', 'command'];
+      document.addIn(dump, '--exclude-table=order_lines');
+    });
+    const run = await shop.drill(plan);
+    expect(run.record.verdict, run.stderr).toMatchObject({result: 'failed', exitCode: 3});
+    expect(run.record.verdict.summary).toContain('relation "order_lines" does not exist');
+    expect(verdictsOf(run)).toMatchObject({'order-lines': 'failed', customers: 'passed', orders: 'passed'});
+    await expectTruthful(run);
+  });
+
+  test('fails when a Secret is not in the snapshot, and names the Secret and who needs it', async () => {
+    const plan = await shop.plan(hurry);
+    const secret = (await shop.cluster.request('GET', DSN)) as KubeObject & {data: unknown; type: string};
+    await shop.cluster.request('DELETE', DSN);
+    try {
+      const taken = await shop.pra('snapshot', 'create', plan, '--json');
+      expect(taken.exitCode, taken.stderr).toBe(0);
+    } finally {
+      const {name, namespace, labels} = secret.metadata;
+      const again = {apiVersion: 'v1', kind: 'Secret', type: secret.type, data: secret.data};
+      await shop.cluster.request('POST', '/api/v1/namespaces/shop/secrets', {
+        body: {...again, metadata: {name, namespace, labels}},
+      });
+    }
+    const run = await shop.drill(plan, '--snapshot', 'latest');
+    expect(run.record.verdict, run.stderr).toMatchObject({result: 'failed', exitCode: 3});
+    expect(run.record.verdict.summary).toContain('db-credentials');
+    expect(run.record.verdict.summary).toContain('group app');
+    await expectTruthful(run);
+  });
+
+  test('fails when an older snapshot than the newest is replayed, and says which canary it found', async () => {
+    const plan = await shop.plan();
+    const old = JSON.parse((await shop.pra('snapshot', 'create', plan, '--json')).stdout);
+    const taken = await shop.pra('snapshot', 'create', plan, '--json');
+    expect(taken.exitCode, taken.stderr).toBe(0);
+    const run = await shop.drill(plan, '--snapshot', old.id);
+    expect(run.record.verdict, run.stderr).toMatchObject({result: 'failed', exitCode: 3});
+    expect(run.record.verdict.summary).toContain('probe canary');
+    expect(verdictsOf(run)).toMatchObject({canary: 'failed', orders: 'passed'});
+    await expectTruthful(run);
+  });
+
+  test('fails when an image cannot be had in the target, and names the image', async () => {
+    const images = JSON.stringify([shop.source.images.postgres]);
+    const plan = await shop.plan(hurry);
+    const run = await shop.drill(plan, '--var', `images=${images}`);
+    expect(run.record.verdict, run.stderr).toMatchObject({result: 'failed', exitCode: 3});
+    expect(run.record.verdict.summary, run.stderr).toMatch(/Deployment shop\/web .*image/i);
+    await expectTruthful(run);
+  });
+
+  test('is 4 when everything came back, but too late', async () => {
+    const run = await shop.drill(
+      await shop.plan(document => document.setIn(['spec', 'objectives', 'rto'], '1s')),
+    );
+    expect(run.record.verdict, run.stderr).toMatchObject({
+      result: 'passed',
+      objectiveMissed: true,
+      exitCode: 4,
+    });
+    expect(run.record.verdict.summary).toMatch(/RTO \d+(\.\d+)?s of 1.0s \(missed\)/);
+    await expectTruthful(run);
+  });
+
+  test('is refused before anything runs when no probe proves data', async () => {
+    const plan = await shop.plan(document => {
+      document.setIn(['spec', 'probes'], [{name: 'up', proves: 'processUp', health: {}}]);
+    });
+    const before = await shop.pra('drill', 'list', '--json');
+    const ran = await shop.pra('drill', 'run', plan);
+    expect(ran.exitCode).toBe(2);
+    expect(ran.stderr).toMatch(/proves data \[PLAN_NO_DATA_PROOF\]\n {2}at .*plan-\d+\.yaml:\d+:\d+/);
+    expect((await shop.pra('drill', 'list', '--json')).stdout).toBe(before.stdout);
+  });
+});
