@@ -1,5 +1,5 @@
 import {Command, Errors, Flags, type Interfaces} from '@oclif/core';
-import {type ExitCode, messageOf, PraError} from '../errors.ts';
+import {EXIT, type ExitCode, messageOf, PraError} from '../errors.ts';
 import {errorDocument, renderError} from '../view/error.ts';
 import {type Interruption, listenForSignals} from './signals.ts';
 
@@ -77,9 +77,10 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     if (!this.flags.quiet) process.stderr.write(`${text}\n`);
   }
 
-  /** Ends the command with this exit code, its result having been printed. */
+  /** Ends the command with this exit code, its result having been printed; what a signal ended has that of the signal. */
   protected finish(code: ExitCode): void {
-    process.exitCode = code;
+    process.exitCode =
+      code === EXIT.interrupted && this.interruption?.signal.aborted ? this.interruption.exitCode() : code;
   }
 
   protected override async catch(error: unknown): Promise<void> {
