@@ -8,6 +8,7 @@ import {hoistGlobalFlags} from '../src/cli/hoist.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const pjson = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 pjson.oclif.commands = {strategy: 'pattern', target: './src/commands'};
+pjson.oclif.hooks = {command_not_found: './src/cli/command-not-found'};
 settings.enableAutoTranspile = false;
 
 void execute({

@@ -1,8 +1,12 @@
 import {type Cluster, connectCluster} from '../cluster/client.ts';
+import {readIdentity} from '../cluster/identity.ts';
 import type {LoadedPlan} from '../plan/load.ts';
 import {type OpenStoreOptions, openStore} from '../repository/open.ts';
 import {readPassphrase} from '../repository/passphrase.ts';
 import {openOrInitRepository, openRepository, type Repository} from '../repository/repository.ts';
+import {withDeadline} from '../std/wait.ts';
+
+const SOURCE_ANSWERS_MS = 15_000;
 
 /** What commands that work with a plan take from flags over what the plan says. */
 export interface Overrides {
@@ -62,4 +66,17 @@ export function connectSource(
     ...(kubeconfig === undefined ? {} : {kubeconfig}),
     ...(context === undefined ? {} : {context}),
   });
+}
+
+/**
+ * Asks the source who it is, before anything is made: a wrong context is then one error, not half a run.
+ * @throws PraError KUBECONFIG_INVALID, CLUSTER_UNREACHABLE, CLUSTER_REQUEST_FAILED
+ */
+export async function requireSource(connect: () => Promise<Cluster>, signal: AbortSignal): Promise<void> {
+  const cluster = await connect();
+  try {
+    await readIdentity(cluster, {signal: withDeadline(SOURCE_ANSWERS_MS, signal)});
+  } finally {
+    await cluster.close();
+  }
 }

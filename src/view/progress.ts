@@ -21,6 +21,8 @@ export function openProgress(options: ProgressOptions): ProgressView {
   return options.interactive ? listrProgress() : plainProgress(options.color);
 }
 
+type StepEnded = Extract<DrillEvent, {type: 'step-ended'}>;
+
 const SIGN = {passed: '✔', failed: '✖', error: '✖', skipped: '↷'} as const;
 const COLOR = {passed: 'green', failed: 'red', error: 'red', skipped: 'yellow'} as const;
 
@@ -31,7 +33,19 @@ export function plainProgress(
 ): ProgressView {
   const names = new Map<string, string>();
   const line = (at: string, text: string) => write(`${at.slice(11, 19)}Z ${text}`);
+  let skipped: StepEnded[] = [];
+  const tellSkipped = () => {
+    const [first] = skipped;
+    if (first) line(first.at, `${sign('skipped', color)} ${describeSkipped(skipped, names)}`);
+    skipped = [];
+  };
   const listener = (event: DrillEvent) => {
+    if (event.type === 'step-ended' && event.result === 'skipped') {
+      if (skipped[0] && skipped[0].message !== event.message) tellSkipped();
+      skipped.push(event);
+      return;
+    }
+    tellSkipped();
     switch (event.type) {
       case 'run-started':
         for (const step of event.steps) names.set(step.id, step.name);
@@ -41,14 +55,9 @@ export function plainProgress(
         line(event.at, `▶ ${names.get(event.id) ?? event.id}`);
         break;
       case 'step-ended': {
-        const sign = color
-          ? styleText(COLOR[event.result], SIGN[event.result], {validateStream: false})
-          : SIGN[event.result];
-        const took = event.result === 'skipped' ? 'skipped' : formatDuration(event.durationMs);
-        line(
-          event.at,
-          `${sign} ${names.get(event.id) ?? event.id} (${took})${event.message ? `: ${event.message}` : ''}`,
-        );
+        const said = event.message ? `: ${event.message}` : '';
+        const took = formatDuration(event.durationMs);
+        line(event.at, `${sign(event.result, color)} ${names.get(event.id) ?? event.id} (${took})${said}`);
         break;
       }
       case 'mark':
@@ -62,4 +71,16 @@ export function plainProgress(
     }
   };
   return {listener, end: async () => undefined};
+}
+
+function sign(result: StepEnded['result'], color: boolean): string {
+  return color ? styleText(COLOR[result], SIGN[result], {validateStream: false}) : SIGN[result];
+}
+
+/** Steps that fell to one cause are one line: it is the cause that must be seen. */
+function describeSkipped(skipped: readonly StepEnded[], names: ReadonlyMap<string, string>): string {
+  const [first] = skipped;
+  const why = first?.message ? `: ${first.message}` : '';
+  if (skipped.length > 1) return `${skipped.length} steps skipped${why}`;
+  return `${names.get(first?.id ?? '') ?? first?.id} (skipped)${why}`;
 }

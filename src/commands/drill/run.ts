@@ -1,7 +1,7 @@
 import {Args, Flags} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {clusterFlags} from '../../cli/flags.ts';
-import {connectSource, openPlanRepository, repositoryOf} from '../../cli/wiring.ts';
+import {connectSource, openPlanRepository, repositoryOf, requireSource} from '../../cli/wiring.ts';
 import {runDrill} from '../../drill/run.ts';
 import type {SnapshotChoice} from '../../drill/run-state.ts';
 import {PraError} from '../../errors.ts';
@@ -62,6 +62,8 @@ Exit codes: 0 passed; 3 failed; 4 passed, but an objective was missed; 6 inconcl
     const choice = choiceOf(this.flags.snapshot, loaded);
     const where = repositoryOf(loaded, this.flags);
     if (!where) throw new PraError('USAGE', 'no repository was given');
+    const connect = () => connectSource(loaded, this.flags, `pra/${this.config.version}`);
+    if (choice.policy === 'fresh') await requireSource(connect, this.signal);
     const {repository, options, created} = await openPlanRepository(where, {
       create: choice.policy === 'fresh',
       signal: this.signal,
@@ -78,7 +80,7 @@ Exit codes: 0 passed; 3 failed; 4 passed, but an objective was missed; 6 inconcl
       repository,
       restic,
       choice,
-      connectSource: () => connectSource(loaded, this.flags, `pra/${this.config.version}`),
+      connectSource: connect,
       toolVersion: this.config.version,
       trigger: this.flags.trigger ?? (process.env.CI ? 'ci' : 'manual'),
       reason: this.flags.reason,

@@ -1,7 +1,7 @@
 import {Args, Flags} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {clusterFlags} from '../../cli/flags.ts';
-import {connectSource, openPlanRepository, repositoryOf} from '../../cli/wiring.ts';
+import {connectSource, openPlanRepository, repositoryOf, requireSource} from '../../cli/wiring.ts';
 import {tellSnapshot} from '../../drill/stage/snapshot.ts';
 import {takeSnapshot} from '../../drill/take-snapshot.ts';
 import {PraError} from '../../errors.ts';
@@ -30,7 +30,9 @@ Exit codes: 0 taken; 1 error; 2 invalid plan; 3 a dump failed; 12 wrong passphra
     const loaded = await loadPlan(this.args.plan);
     const where = repositoryOf(loaded, this.flags);
     if (!where) throw new PraError('USAGE', 'no repository was given');
-    const cluster = await connectSource(loaded, this.flags, `pra/${this.config.version}`);
+    const connect = () => connectSource(loaded, this.flags, `pra/${this.config.version}`);
+    await requireSource(connect, this.signal);
+    const cluster = await connect();
     try {
       const {repository, options, created} = await openPlanRepository(where, {
         create: true,

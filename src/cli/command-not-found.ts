@@ -1,0 +1,31 @@
+import type {Hook} from '@oclif/core';
+import closest from 'fastest-levenshtein';
+import {PraError} from '../errors.ts';
+import {errorDocument, renderError} from '../view/error.ts';
+
+/** Furthest that a mistyped command may be from the one that is proposed. */
+const MAX_DISTANCE = 4;
+
+/**
+ * Says what the nearest command is, as every other error is said. oclif's own plugin asks instead, and ends with an exit
+ * code of its own.
+ */
+const commandNotFound: Hook.CommandNotFound = async ({id, argv, config}) => {
+  const typed = id.split(':');
+  const known = config.commands
+    .filter(command => !command.hidden)
+    .map(command => command.id.replaceAll(':', ' '));
+  // `pra dril run` arrives as the command `dril:run`, `pra drill rum plan.yaml` with the file as a word of it.
+  const guesses = [typed.slice(0, 2).join(' '), typed.slice(0, 1).join(' ')]
+    .map(text => ({text, command: closest.closest(text, known)}))
+    .filter(({text, command}) => command !== undefined && closest.distance(text, command) <= MAX_DISTANCE);
+  const error = new PraError('USAGE', `${typed.join(' ')} is not a command`, {
+    next: [...new Set(guesses.slice(0, 1).map(({command}) => `pra ${command} --help`)), 'pra --help'],
+  });
+  if (argv?.includes('--json'))
+    process.stdout.write(`${JSON.stringify(errorDocument(error), undefined, 2)}\n`);
+  process.stderr.write(`${renderError(error, {color: false})}\n`);
+  process.exitCode = error.exitCode;
+};
+
+export default commandNotFound;
