@@ -1,3 +1,4 @@
+import closest from 'fastest-levenshtein';
 import type {PlanPath} from './locate.ts';
 import type {Plan} from './schema.ts';
 
@@ -21,6 +22,7 @@ export function findSemanticMistakes(plan: Plan): Mistake[] {
       ['spec', 'probes'],
       'probe',
     ),
+    ...unknownDependencies(plan),
     ...unknownGroups(plan),
     ...recoveryPoint(plan),
     ...canaryWithout(plan),
@@ -32,6 +34,23 @@ function duplicates(names: readonly string[], path: PlanPath, what: string): Mis
     names.indexOf(name) < index
       ? [{message: `there is already a ${what} ${name}`, path: [...path, index, 'name']}]
       : [],
+  );
+}
+
+function unknownDependencies({spec}: Plan): Mistake[] {
+  const names = spec.groups.map(group => group.name);
+  return spec.groups.flatMap((group, index) =>
+    group.dependsOn.flatMap((needed, position) =>
+      names.includes(needed)
+        ? []
+        : [
+            {
+              message: `group ${group.name} depends on ${needed}, which is no group of the plan`,
+              path: ['spec', 'groups', index, 'dependsOn', position],
+              hint: `did you mean ${closest.closest(needed, names)}?`,
+            },
+          ],
+    ),
   );
 }
 

@@ -4,7 +4,8 @@ import {LineCounter, parseAllDocuments} from 'yaml';
 import {type Finding, PraError, type SourceLocation} from '../errors.ts';
 import {canonicalJson, sha256} from '../std/json.ts';
 import {findSemanticMistakes} from './check.ts';
-import {orderGroups} from './graph.ts';
+import {findMissingFiles} from './files.ts';
+import {refuseCycle} from './graph.ts';
 import {locateIn, type PlanPath} from './locate.ts';
 import {findingsOf} from './mistake.ts';
 import {resolvePaths} from './paths.ts';
@@ -63,7 +64,7 @@ export async function loadPlan(file: string): Promise<LoadedPlan> {
     location: locate(path),
   }));
   if (mistakes.length > 0) throw invalid(file, mistakes);
-  orderGroups(parsed.data.spec.groups);
+  refuseCycle(parsed.data.spec.groups, index => locate(['spec', 'groups', index, 'dependsOn']));
   const unsupported = findUnsupported(value).map(({message, path}) => ({
     message,
     location: locate(path, true),
@@ -76,7 +77,13 @@ export async function loadPlan(file: string): Promise<LoadedPlan> {
   }
   refuseWithoutProof(parsed.data, file, locate);
   const dir = dirname(resolve(file));
-  return {plan: resolvePaths(parsed.data, dir), hash: sha256(canonicalJson(parsed.data)), file, dir, locate};
+  const plan = resolvePaths(parsed.data, dir);
+  const missing = (await findMissingFiles(plan)).map(({message, path}) => ({
+    message,
+    location: locate(path),
+  }));
+  if (missing.length > 0) throw invalid(file, missing);
+  return {plan, hash: sha256(canonicalJson(parsed.data)), file, dir, locate};
 }
 
 async function readPlan(file: string): Promise<string> {

@@ -50,7 +50,9 @@ function issueFindings(issue: Issue, value: unknown, locate: Locate): Finding[] 
 const depth = (issues: readonly Issue[]) => Math.max(0, ...issues.map(issue => issue.path.length));
 
 function wordsOf(issue: Issue): string {
-  if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}`;
+  // zod's own words begin like this; others are the schema's, and better.
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input'))
+    return `must be ${article(issue.expected)}`;
   if (issue.code === 'invalid_value')
     return `must be ${issue.values.map(value => JSON.stringify(value)).join(' or ')}`;
   if (issue.code === 'invalid_union') return 'has a wrong type';
