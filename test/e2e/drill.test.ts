@@ -1,10 +1,11 @@
 import {existsSync} from 'node:fs';
-import {readFile} from 'node:fs/promises';
+import {readdir, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest';
 import type {Document} from 'yaml';
 import type {KubeObject} from '../../src/cluster/object.ts';
 import {parseRecord} from '../../src/evidence/parse.ts';
+import {BUCKET, type S3Server, startS3} from '../bed/versitygw.ts';
 import {type DrillRun, leftOfDrill, makeShopBed, type ShopBed} from './shop.ts';
 
 let shop: ShopBed;
@@ -137,3 +138,52 @@ describe('a drill of the shop', () => {
     expect((await shop.pra('drill', 'list', '--json')).stdout).toBe(before.stdout);
   });
 });
+
+describe('a drill from S3', () => {
+  let s3: S3Server;
+
+  beforeAll(async () => {
+    s3 = await startS3();
+    Object.assign(shop.env, s3.env);
+  });
+
+  afterAll(async () => {
+    for (const name of Object.keys(s3?.env ?? {})) delete shop.env[name];
+    await s3?.stop();
+  });
+
+  test('passes, and nothing that is secret is in the bucket in plain', async () => {
+    const plan = await shop.plan();
+    const run = await shop.drill(plan, '--repository', `s3://${BUCKET}/shop`);
+    expect(run.record.verdict, run.stderr).toMatchObject({result: 'passed', exitCode: 0});
+    await expectTruthful(run);
+    const listed = await shop.pra('snapshot', 'list', '--repository', `s3://${BUCKET}/shop`, '--json');
+    expect(JSON.parse(listed.stdout).items).toHaveLength(1);
+    const stored = await filesBelow(s3.folder);
+    expect(stored.length).toBeGreaterThan(10);
+    const password = 'quickstart-only-5f2b';
+    for (const needle of [
+      password,
+      Buffer.from(password).toString('base64'),
+      'customer499@example.com',
+      s3.env.AWS_SECRET_ACCESS_KEY ?? '',
+    ]) {
+      for (const {path, content} of stored)
+        expect(content.includes(needle), `${needle} in ${path}`).toBe(false);
+    }
+  });
+
+  test('whose store goes away is an error that names the store, and leaves no target', async () => {
+    await s3.halt();
+    const ran = await shop.pra('drill', 'run', await shop.plan(), '--repository', `s3://${BUCKET}/shop`);
+    expect(ran.exitCode).toBe(1);
+    expect(ran.stderr).toContain('STORE_UNREACHABLE');
+    expect(ran.stderr).not.toContain('terraform apply');
+  });
+});
+
+async function filesBelow(folder: string): Promise<{path: string; content: Buffer}[]> {
+  const entries = await readdir(folder, {recursive: true, withFileTypes: true});
+  const files = entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name));
+  return Promise.all(files.map(async path => ({path, content: await readFile(path)})));
+}
