@@ -21,10 +21,13 @@ afterAll(async () => {
 });
 
 const NOBODY = 65_534;
-const run = (script: string, options: {uid?: number; env?: NodeJS.ProcessEnv; args?: string[]}) =>
-  execa('bash', [join(dir, 'bin', script), ...(options.args ?? [])], {
-    ...options,
-    gid: options.uid,
+const run = (
+  script: string,
+  {uid, env = {}, args = []}: {uid?: number; env?: NodeJS.ProcessEnv; args?: string[]},
+) =>
+  execa('bash', [join(dir, 'bin', script), ...args], {
+    ...(uid === undefined ? {} : {uid, gid: uid}),
+    env,
     reject: false,
     cwd: dir,
     stdin: 'ignore',
