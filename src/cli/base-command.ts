@@ -1,6 +1,7 @@
 import {Command, Errors, Flags, type Interfaces} from '@oclif/core';
 import {EXIT, type ExitCode, messageOf, PraError} from '../errors.ts';
 import {errorDocument, renderError} from '../view/error.ts';
+import type {ProgressOptions} from '../view/progress.ts';
 import {type Interruption, listenForSignals} from './signals.ts';
 
 export type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<
@@ -65,6 +66,11 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
       !process.env.NO_COLOR &&
       (Boolean(process.stderr.isTTY) || Boolean(process.env.FORCE_COLOR))
     );
+  }
+
+  /** How the progress of a run is shown. */
+  protected get view(): ProgressOptions {
+    return {interactive: this.interactive, color: this.color, quiet: this.flags.quiet};
   }
 
   /** The result: the document with `--json`, otherwise the text, on stdout. */

@@ -3,18 +3,18 @@ import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {Flags} from '@oclif/core';
 import {BaseCommand} from '../cli/base-command.ts';
-import {openPlanRepository} from '../cli/wiring.ts';
+import {rehearse} from '../cli/rehearse.ts';
 import {connectCluster} from '../cluster/client.ts';
-import {runDrill} from '../drill/run.ts';
 import {loadPlan} from '../plan/load.ts';
 import {quickstartDir} from '../quickstart/manifests.ts';
-import {startSource, stopSource} from '../quickstart/source.ts';
+import {type Source, startSource, stopSource} from '../quickstart/source.ts';
 import {formatDuration} from '../std/duration.ts';
-import {stateDir} from '../std/paths.ts';
+import {packageRoot, stateDir} from '../std/paths.ts';
 import {requireLinuxRoot} from '../tool/platform.ts';
 import {renderDrill} from '../view/drill.ts';
-import {openProgress} from '../view/progress.ts';
-import {openRestic} from '../volume/restic.ts';
+
+const PRA = join(packageRoot(), 'bin', 'pra');
+const PLAN = join(quickstartDir(), 'plan.yaml');
 
 export default class Quickstart extends BaseCommand<typeof Quickstart> {
   static override summary = 'a whole drill between two real clusters on this machine';
@@ -22,13 +22,22 @@ export default class Quickstart extends BaseCommand<typeof Quickstart> {
     `Brings up a cluster with a small shop (PostgreSQL, a web tier and everything around them), then runs the drill of
 plans/quickstart/plan.yaml: snapshot, a second cluster by Terraform, restore, probes, report. Removes both clusters at the end.
 Needs Linux and root. Exit codes: those of \`pra drill run\`.`;
-  static override examples = ['<%= config.bin %> quickstart', '<%= config.bin %> quickstart --keep'];
+  static override examples = [
+    '<%= config.bin %> quickstart',
+    '<%= config.bin %> quickstart --keep',
+    '<%= config.bin %> quickstart --down',
+  ];
   static override flags = {
     keep: Flags.boolean({description: 'leave the source cluster running, to try other commands with'}),
+    down: Flags.boolean({
+      description: 'only remove the source cluster that --keep left',
+      exclusive: ['keep'],
+    }),
   };
 
   async run(): Promise<void> {
     requireLinuxRoot();
+    if (this.flags.down) return stopSource();
     const began = performance.now();
     const tell = (message: string) => this.note(`   ${message}`);
     const dir = join(stateDir(), 'quickstart');
@@ -42,51 +51,51 @@ Needs Linux and root. Exit codes: those of \`pra drill run\`.`;
 
     this.note('1. a source cluster with a shop in it');
     await stopSource();
+    const where = `file://${join(dir, 'repository')}`;
+    let kept = false;
     try {
       const source = await startSource({signal: this.signal, onProgress: tell});
       tell(`ready after ${formatDuration(performance.now() - began)}`);
       this.note('2. the drill');
-      await this.drill(
-        source.kubeconfigPath,
-        [source.images.postgres, source.images.web],
-        `file://${join(dir, 'repository')}`,
-      );
+      await this.drill(source, where);
+      kept = this.flags.keep;
+      if (kept) this.tellKept(source, where);
     } finally {
-      if (this.flags.keep)
-        this.note(
-          `the source is still up; remove it with: node bin/local-cluster.js down --name pra-quickstart`,
-        );
-      else await stopSource();
+      if (!kept) await stopSource();
     }
     this.note(`done after ${formatDuration(performance.now() - began)}`);
   }
 
-  private async drill(kubeconfig: string, images: string[], url: string): Promise<void> {
-    const loaded = await loadPlan(join(quickstartDir(), 'plan.yaml'));
-    Object.assign(loaded.plan.spec.target.terraform.vars, {images});
-    const {repository, options} = await openPlanRepository(
-      {url, options: {}},
-      {create: true, signal: this.signal},
-    );
-    const restic = await openRestic({repository, store: options, signal: this.signal});
-    const progress = openProgress({
-      interactive: this.interactive,
-      color: this.color,
-      quiet: this.flags.quiet,
-    });
-    const finished = await runDrill({
+  private async drill(source: Source, where: string): Promise<void> {
+    const loaded = await loadPlan(PLAN);
+    Object.assign(loaded.plan.spec.target.terraform.vars, {images: Object.values(source.images)});
+    const finished = await rehearse({
       loaded,
-      repository,
-      restic,
+      where: {url: where, options: {}},
       choice: {policy: 'fresh'},
-      connectSource: () => connectCluster({kubeconfig, userAgent: `pra/${this.config.version}`}),
+      connectSource: () =>
+        connectCluster({kubeconfig: source.kubeconfigPath, userAgent: `pra/${this.config.version}`}),
       toolVersion: this.config.version,
       trigger: process.env.CI ? 'ci' : 'manual',
       reason: 'quickstart',
       signal: this.signal,
-      listener: progress.listener,
-    }).finally(() => progress.end());
+      view: this.view,
+      note: text => this.note(text),
+    });
     this.print(finished.record, () => renderDrill(finished.record, finished.evidenceDir));
     this.finish(finished.exitCode);
+  }
+
+  /** What a person needs to go on with the source that was kept. */
+  private tellKept(source: Source, where: string): void {
+    this.note(`
+the source is still up. To go on with it:
+  export PRA_KUBECONFIG=${source.kubeconfigPath}
+  export PRA_REPOSITORY=${where}
+  export PRA_PASSPHRASE_FILE=${process.env.PRA_PASSPHRASE_FILE}
+  ${PRA} drill run ${PLAN} --var 'images=${JSON.stringify(Object.values(source.images))}'
+and to remove it:
+  ${PRA} quickstart --down
+`);
   }
 }

@@ -1,15 +1,13 @@
 import {Args, Flags} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {clusterFlags} from '../../cli/flags.ts';
-import {connectSource, openPlanRepository, repositoryOf, requireSource} from '../../cli/wiring.ts';
-import {runDrill} from '../../drill/run.ts';
+import {rehearse} from '../../cli/rehearse.ts';
+import {connectSource, repositoryOf} from '../../cli/wiring.ts';
 import type {SnapshotChoice} from '../../drill/run-state.ts';
 import {PraError} from '../../errors.ts';
 import {explainPlan} from '../../plan/explain.ts';
 import {type LoadedPlan, loadPlan} from '../../plan/load.ts';
 import {renderDrill} from '../../view/drill.ts';
-import {openProgress} from '../../view/progress.ts';
-import {openRestic} from '../../volume/restic.ts';
 
 export default class DrillRun extends BaseCommand<typeof DrillRun> {
   static override summary =
@@ -62,35 +60,21 @@ Exit codes: 0 passed; 3 failed; 4 passed, but an objective was missed; 6 inconcl
     const choice = choiceOf(this.flags.snapshot, loaded);
     const where = repositoryOf(loaded, this.flags);
     if (!where) throw new PraError('USAGE', 'no repository was given');
-    const connect = () => connectSource(loaded, this.flags, `pra/${this.config.version}`);
-    if (choice.policy === 'fresh') await requireSource(connect, this.signal);
-    const {repository, options, created} = await openPlanRepository(where, {
-      create: choice.policy === 'fresh',
-      signal: this.signal,
-    });
-    if (created) this.note(`made a new repository at ${where.url}`);
-    const restic = await openRestic({repository, store: options, signal: this.signal});
-    const progress = openProgress({
-      interactive: this.interactive,
-      color: this.color,
-      quiet: this.flags.quiet,
-    });
-    const finished = await runDrill({
+    const finished = await rehearse({
       loaded,
-      repository,
-      restic,
+      where,
       choice,
-      connectSource: connect,
+      connectSource: () => connectSource(loaded, this.flags, `pra/${this.config.version}`),
       toolVersion: this.config.version,
       trigger: this.flags.trigger ?? (process.env.CI ? 'ci' : 'manual'),
       reason: this.flags.reason,
       signal: this.signal,
-      listener: progress.listener,
+      view: this.view,
+      note: text => this.note(text),
       onId: id => {
         this.drillId = id;
       },
-    }).finally(() => progress.end());
-    for (const warning of finished.warnings) this.note(`warning: ${warning}`);
+    });
     this.print(finished.record, () => renderDrill(finished.record, finished.evidenceDir));
     this.finish(finished.exitCode);
   }
