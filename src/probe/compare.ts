@@ -49,7 +49,13 @@ function asNumber(value: Json): number | undefined {
   return typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : undefined;
 }
 
+/** A value as people read it: the cells of a row of a table with commas, its rows with semicolons. */
 export function show(value: Json): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const text = isTable(value) ? value.map(row => row.map(showCell).join(', ')).join('; ') : showCell(value);
   return text.length > 200 ? `${text.slice(0, 197)}...` : text;
 }
+
+const isTable = (value: Json): value is Json[][] =>
+  Array.isArray(value) && value.length > 0 && value.every(row => Array.isArray(row));
+
+const showCell = (value: Json) => (typeof value === 'string' ? value : JSON.stringify(value));

@@ -20,10 +20,9 @@ export const observeHealth: Observe = async (probe, context, signal) => {
     }),
   );
   const sick = states.filter(state => state.state !== 'healthy' && state.state !== 'suspended');
-  const observed = {healthy: states.length - sick.length, of: states.length};
-  const expected = {healthy: states.length, of: states.length};
-  if (sick.length === 0)
-    return {passed: true, message: `${states.length} workloads healthy`, observed, expected};
+  const observed = states.length - sick.length;
+  const expected = states.length;
+  if (sick.length === 0) return {passed: true, message: `${expected} workloads healthy`, observed, expected};
   return {
     passed: false,
     message: sick.map(state => `${state.ref} is ${state.state}: ${state.reason}`).join('; '),

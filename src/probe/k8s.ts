@@ -12,18 +12,26 @@ import type {Observation, Observe} from './probe.ts';
 export const observeK8s: Observe = async (probe, {cluster}, signal) => {
   const wanted = probe.k8s;
   if (!wanted) throw new PraError('BUG', 'not a k8s probe');
-  const type = new ResourceMap(await discoverResources(cluster, {signal})).named(wanted.kind);
-  const objects = type
-    ? await listAll(cluster, type, {
-        signal,
-        ...(wanted.namespace === undefined ? {} : {namespace: wanted.namespace}),
-        ...(wanted.selector === undefined ? {} : {labelSelector: wanted.selector}),
-      })
-    : [];
+  const known = new ResourceMap(await discoverResources(cluster, {signal}));
+  const type =
+    wanted.apiVersion === undefined ? known.named(wanted.kind) : known.find(wanted.apiVersion, wanted.kind);
+  if (!type) return judgeUnknownKind(wanted);
+  const objects = await listAll(cluster, type, {
+    signal,
+    ...(wanted.namespace === undefined ? {} : {namespace: wanted.namespace}),
+    ...(wanted.selector === undefined ? {} : {labelSelector: wanted.selector}),
+  });
   const found =
     wanted.name === undefined ? objects : objects.filter(object => object.metadata.name === wanted.name);
   return judgeObjects(wanted, found);
 };
+
+/** @throws PraError for `absent`: a kind that was mistyped is absent too, which proves nothing. */
+function judgeUnknownKind({kind, expect}: {kind: string; expect: Expectation}): Observation {
+  const message = `the target has no kind ${kind}`;
+  if (expect === 'absent') throw new PraError('CLUSTER_REQUEST_FAILED', message);
+  return {passed: false, message, expected: 'a known kind', observed: null};
+}
 
 function judgeObjects(
   {kind, expect}: {kind: string; expect: Expectation},
@@ -64,7 +72,9 @@ function judgeObjects(
   }
   const values = found.map(object => readPath(object, expect.jsonPath));
   const passed = found.length > 0 && values.every(value => show(value ?? null) === show(expect.equals));
-  const observed: Json = values.map(value => value ?? null);
+  // One value where all hold the same, which is what a reader expects to see.
+  const distinct = [...new Set(values.map(value => show(value ?? null)))];
+  const observed: Json = distinct.length === 1 ? (values[0] ?? null) : values.map(value => value ?? null);
   return {passed, message: `${expect.jsonPath} is ${show(observed)}`, expected: expect.equals, observed};
 }
 

@@ -25,12 +25,14 @@ export interface TargetOutputs {
 const rawOutputs = z.record(z.string(), z.object({value: z.unknown()}));
 
 /**
- * Reads the JSON of `terraform output -json`.
+ * Reads the JSON of `terraform output -json`, before which OpenTofu prints its warnings.
  * @throws PraError TARGET_CONTRACT that lists each output that is missing or has the wrong type.
  */
 export function parseTargetOutputs(json: string, moduleDir: string): TargetOutputs {
   const values = Object.fromEntries(
-    Object.entries(rawOutputs.parse(JSON.parse(json))).map(([name, output]) => [name, output.value]),
+    Object.entries(rawOutputs.parse(JSON.parse(json.slice(Math.max(0, json.search(/^\{/m)))))).map(
+      ([name, output]) => [name, output.value],
+    ),
   );
   const parsed = targetOutputs.safeParse(values);
   if (parsed.success) {
