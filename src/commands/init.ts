@@ -43,7 +43,9 @@ Exit codes: 0 written; 1 error; 2 the file is there already, or no such namespac
     const {output: file, force, name, context} = this.flags;
     const isDryRun = this.flags['dry-run'];
     if (name !== undefined && planName(name) !== name)
-      throw new PraError('USAGE', `"${name}" cannot be the name of a plan`, {next: [`--name ${planName(name)}`]});
+      throw new PraError('USAGE', `"${name}" cannot be the name of a plan`, {
+        next: [`--name ${planName(name)}`],
+      });
     if (!force && !isDryRun) await refuseExisting(file);
     const cluster = await connectSource(undefined, this.flags, `pra/${this.config.version}`);
     try {

@@ -20,7 +20,9 @@ const REMADE: ReadonlySet<string> = new Set([
 export function customTypes(definitions: readonly KubeObject[]): {kept: ResourceType[]; remade: string[]} {
   const types = definitions.flatMap(typeOf);
   const remade = types.map(groupKind).filter(kind => REMADE.has(kind));
-  const kept = types.filter(type => !REMADE.has(groupKind(type)) && !Object.hasOwn(EXCLUDED_KINDS, groupKind(type)));
+  const kept = types.filter(
+    type => !REMADE.has(groupKind(type)) && !Object.hasOwn(EXCLUDED_KINDS, groupKind(type)),
+  );
   return {kept, remade: remade.sort()};
 }
 

@@ -34,8 +34,12 @@ export function findDsns(
     });
   });
   // A Secret beside its database is that of the owner more likely than one of an application.
-  const order = [...found].sort((a, b) => Number(isFar(a)) - Number(isFar(b)) || (a.secretRef < b.secretRef ? -1 : 1));
-  return [...new Map(order.toReversed().map(dsn => [`${dsn.service}/${dsn.database}`, dsn])).values()].reverse();
+  const order = [...found].sort(
+    (a, b) => Number(isFar(a)) - Number(isFar(b)) || (a.secretRef < b.secretRef ? -1 : 1),
+  );
+  return [
+    ...new Map(order.toReversed().map(dsn => [`${dsn.service}/${dsn.database}`, dsn])).values(),
+  ].reverse();
 }
 
 const isFar = ({namespace, service}: DsnFact) => !service.startsWith(`${namespace}/`);
@@ -53,7 +57,6 @@ function workloadBehind(service: KubeObject, workloads: readonly WorkloadFact[])
   const selector = stringsAt(service, 'spec', 'selector');
   if (Object.keys(selector).length === 0) return undefined;
   return workloads.find(
-    workload =>
-      workload.namespace === service.metadata.namespace && hasLabels(workload.podLabels, selector),
+    workload => workload.namespace === service.metadata.namespace && hasLabels(workload.podLabels, selector),
   );
 }

@@ -26,7 +26,9 @@ export function planGroups({workloads, scope}: ClusterFacts): Item<JsonObject>[]
     return {value: dependsOn.length === 0 ? value : {name: value.name ?? '', dependsOn, ...value}, lines};
   });
   const groups = [...first, ...after];
-  return groups.length > 0 ? groups : [{value: {name: 'all', select: {namespaces: [...scope.names]}}, lines: []}];
+  return groups.length > 0
+    ? groups
+    : [{value: {name: 'all', select: {namespaces: [...scope.names]}}, lines: []}];
 }
 
 const wholeNamespace = (name: string, namespace: string): Item<JsonObject> => ({

@@ -78,7 +78,9 @@ async function readCustom(
     listAll(cluster, CORE_TYPES.CustomResourceDefinition, {signal}),
   );
   const {kept, remade} = customTypes(definitions);
-  const facts = await mapPool(kept, CONCURRENCY, async type => countByNamespace(type, await reader.tryList(type)));
+  const facts = await mapPool(kept, CONCURRENCY, async type =>
+    countByNamespace(type, await reader.tryList(type)),
+  );
   const order = (fact: {namespace: string; kind: string}) => `${fact.namespace}/${fact.kind}`;
   return {
     customResources: facts.flat().sort((a, b) => (order(a) < order(b) ? -1 : 1)),

@@ -52,10 +52,7 @@ function webProbe(unique: Unique, service: WebServiceFact): Item<JsonObject> {
       proves: 'functionWorks',
       http: {service: `${namespace}/${name}`, port, ...tls, path, expect: {status: 200}},
     },
-    lines: [
-      `Asked because ${reason}. Choose a page that needs the data: it proves more, above all with`,
-      '`expect.json` and `compare`.',
-    ],
+    lines: [`Asked because ${reason}.`],
   };
 }
 

@@ -36,7 +36,9 @@ export interface Commands {
 const PG = '--host=127.0.0.1 --username={user} --dbname={database}';
 const MYSQL_TABLES =
   "select count(*) from information_schema.tables where table_schema not in ('mysql','sys','information_schema','performance_schema')";
+/** The user of the database where there is one; the shell leaves the words out where there is none. */
 const MONGO =
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell fills it in
   '${MONGO_INITDB_ROOT_USERNAME:+--username="$MONGO_INITDB_ROOT_USERNAME" --password="$MONGO_INITDB_ROOT_PASSWORD" --authenticationDatabase=admin}';
 
 const mysqlParameters = {
@@ -111,7 +113,9 @@ export const RECIPES: readonly Recipe[] = [
       restore: `mongorestore --quiet --archive --drop --stopOnError ${MONGO}`,
       notEmpty: `test "$(mongosh --quiet ${MONGO} --eval 'db.adminCommand({listDatabases: 1}).databases.filter(({name}) => !["admin", "config", "local"].includes(name)).length')" -gt 0`,
     },
-    advice: ['Without a replica set and --oplog, collections are saved one after another, not at one moment.'],
+    advice: [
+      'Without a replica set and --oplog, collections are saved one after another, not at one moment.',
+    ],
   },
   {
     database: 'Redis',

@@ -54,7 +54,7 @@ function commandsOf(recipe: Recipe, container: ContainerFact): Pick<Recognised, 
   if (!commands) return {commands: undefined, missing: undefined};
   const values = new Map<string, Value>();
   for (const [name, parameter] of Object.entries(parameters)) {
-    const value = valueOf(parameter, container, values);
+    const value = readValue(parameter, container, values);
     if (value) values.set(name, value);
     else if (parameter.required) {
       const variables = parameter.variables.join(' or ');
@@ -77,7 +77,7 @@ function commandsOf(recipe: Recipe, container: ContainerFact): Pick<Recognised, 
   };
 }
 
-function valueOf(parameter: Parameter, container: ContainerFact, known: Values): Value | undefined {
+function readValue(parameter: Parameter, container: ContainerFact, known: Values): Value | undefined {
   for (const variable of parameter.variables) {
     if (container.env.has(variable)) {
       const literal = container.env.get(variable);

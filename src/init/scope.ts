@@ -36,7 +36,8 @@ export function chooseNamespaces(
   const isNamed = (name: string) => patterns.includes(name);
   const wanted = patterns.length === 0 ? present : present.filter(matchGlobs(patterns));
   const unknown = patterns.filter(pattern => !present.some(matchGlobs([pattern])));
-  if (unknown.length > 0) throw nothing(`no namespace of ${context} is called ${unknown.join(', ')}`, present);
+  if (unknown.length > 0)
+    throw nothing(`no namespace of ${context} is called ${unknown.join(', ')}`, present);
   const names = wanted.filter(name => isNamed(name) || !SYSTEM(name));
   if (names.length === 0) throw nothing(`${context} has no namespace but those of the system`, present);
   const leftOut = wanted.filter(name => !names.includes(name));

@@ -23,7 +23,9 @@ export function writeSkeleton(
   const canary = planCanary(facts, volumes.saved);
   const groups = planGroups(facts);
   const probes = planProbes({facts, saved: volumes.saved, hasCanary: canary !== undefined});
-  const provesData = probes.some(({value}) => value.proves !== 'processUp' && value.proves !== 'functionWorks');
+  const provesData = probes.some(
+    ({value}) => value.proves !== 'processUp' && value.proves !== 'functionWorks',
+  );
   const questions = [...volumes.questions, ...(provesData ? [] : ['no probe proves that data came back'])];
   const spec = {
     scenario: 'loss of the cluster',
@@ -45,7 +47,10 @@ export function writeSkeleton(
     ...notesOf(['spec', 'probes'], probes),
     {path: ['spec', 'source', 'canary'], lines: canary?.lines ?? []},
   ];
-  const databases = volumes.saved.map(({workload, database}) => ({workload: workloadKey(workload), database}));
+  const databases = volumes.saved.map(({workload, database}) => ({
+    workload: workloadKey(workload),
+    database,
+  }));
   return {text: renderYaml(plan, notes, headerOf(facts, questions)), databases, questions};
 }
 
@@ -92,7 +97,8 @@ function planCanary({dsns, claims, scope}: ClusterFacts, saved: readonly SavedDa
 
 function fixedNotes({scope}: ClusterFacts, {questions}: VolumeRules, provesData: boolean): Note[] {
   const isGlob = scope.include.some(name => /[*?]/.test(name));
-  const left = scope.leftOut.length === 0 ? [] : [`Left out as parts of the cluster: ${scope.leftOut.join(', ')}.`];
+  const left =
+    scope.leftOut.length === 0 ? [] : [`Left out as parts of the cluster: ${scope.leftOut.join(', ')}.`];
   return [
     {path: ['spec', 'scenario'], lines: ['The disaster that this plan is for.']},
     {
@@ -102,7 +108,10 @@ function fixedNotes({scope}: ClusterFacts, {questions}: VolumeRules, provesData:
         'agree on them with the business.',
       ],
     },
-    {path: ['spec', 'source', 'clusterUID'], lines: ['UID of kube-system: no drill ever restores into this cluster.']},
+    {
+      path: ['spec', 'source', 'clusterUID'],
+      lines: ['UID of kube-system: no drill ever restores into this cluster.'],
+    },
     {
       path: ['spec', 'source', 'include'],
       lines: [...left, ...(isGlob ? ['Namespaces that are made later need a group too.'] : [])],
@@ -114,7 +123,7 @@ function fixedNotes({scope}: ClusterFacts, {questions}: VolumeRules, provesData:
       path: ['spec', 'groups'],
       lines: ['What starts together and after what. This order is a guess: databases first.'],
     },
-    {path: ['spec', 'probes'], lines: provesData ? [] : PROOF_HELP},
+    {path: ['spec', 'probes'], lines: [...PROBE_HELP, ...(provesData ? [] : PROOF_HELP)]},
   ];
 }
 
@@ -135,6 +144,10 @@ const TARGET_HELP = [
   'A cluster on this machine, without a way out: it pulls no images, so list archives of them (docker save) as',
   '  vars: {images: [/path/of/shop.tar]}',
   'or name a Terraform module of your own: docs/reference/target-contract.md says what it must give.',
+];
+const PROBE_HELP = [
+  'What proves that the recovery worked. Pages that need the data prove more than those that only answer:',
+  'with `expect.json` and `compare` an http probe sees what the data is.',
 ];
 const PROOF_HELP = [
   'No probe proves that data came back, and `pra plan validate` refuses the plan until one does:',

@@ -59,7 +59,8 @@ function obstacleOf(
 ): string | undefined {
   if (!labels) return 'Its pods have no labels of their own, by which a rule could choose them.';
   if (found?.missing !== undefined) return `It looks like ${found.recipe.database}, but ${found.missing}.`;
-  if (found && replicas === 0) return `It looks like ${found.recipe.database}, but it has no replicas to ask.`;
+  if (found && replicas === 0)
+    return `It looks like ${found.recipe.database}, but it has no replicas to ask.`;
   return undefined;
 }
 
@@ -105,7 +106,9 @@ interface Doubt {
 function ask(result: VolumeRules, facts: ClusterFacts, workload: WorkloadFact, doubt: Doubt): void {
   const {namespace, kind, name} = workload;
   const sizes = new Map(facts.claims.map(claim => [`${claim.namespace}/${claim.name}`, claim.size]));
-  const volumes = doubt.open.map(claim => `${namespace}/${claim} (${sizes.get(`${namespace}/${claim}`) ?? 'not there'})`);
+  const volumes = doubt.open.map(
+    claim => `${namespace}/${claim} (${sizes.get(`${namespace}/${claim}`) ?? 'not there'})`,
+  );
   const question = `volume ${volumes.join(', ')} of ${kind} ${name} has no rule yet`;
   const why = doubt.obstacle ?? (doubt.found ? `It looks like ${doubt.found.recipe.database}.` : undefined);
   result.questions.push(question);

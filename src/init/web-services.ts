@@ -39,7 +39,9 @@ export function findWebServices(
         port: number,
         scheme: isTls ? 'https' : 'http',
         path: readinessPath(containers, String(at(port, 'targetPort') ?? number)) ?? '/',
-        reason: behind ? `Ingress ${namespace}/${behind.ingress} leads to it` : `its port is called ${stringAt(port, 'name')}`,
+        reason: behind
+          ? `Ingress ${namespace}/${behind.ingress} leads to it`
+          : `its port is called ${stringAt(port, 'name')}`,
       },
     ];
   });
@@ -54,12 +56,14 @@ interface Backend {
 
 function backendsOf(ingress: KubeObject): Backend[] {
   const paths = arrayAt(ingress, 'spec', 'rules').flatMap(rule => arrayAt(rule, 'http', 'paths'));
-  return [at(ingress, 'spec', 'defaultBackend'), ...paths.map(path => at(path, 'backend'))].flatMap(backend => {
-    const service = stringAt(backend, 'service', 'name');
-    if (service === undefined) return [];
-    const port = at(backend, 'service', 'port', 'number') ?? at(backend, 'service', 'port', 'name');
-    return [{ingress: ingress.metadata.name, namespace: ingress.metadata.namespace ?? '', service, port}];
-  });
+  return [at(ingress, 'spec', 'defaultBackend'), ...paths.map(path => at(path, 'backend'))].flatMap(
+    backend => {
+      const service = stringAt(backend, 'service', 'name');
+      if (service === undefined) return [];
+      const port = at(backend, 'service', 'port', 'number') ?? at(backend, 'service', 'port', 'name');
+      return [{ingress: ingress.metadata.name, namespace: ingress.metadata.namespace ?? '', service, port}];
+    },
+  );
 }
 
 /** The page that shows that the pods behind a port are ready: one that is known to answer well. */

@@ -25,12 +25,16 @@ export function readWorkloads(objects: WorkloadObjects): WorkloadFact[] {
   );
   const templated = [...objects.templates, ...alone].map(object => templatedFact(object, claims));
   const known = new Set(templated.map(workloadKey));
-  const sets = new Map(objects.replicaSets.map(set => [`${set.metadata.namespace}/${set.metadata.name}`, set]));
+  const sets = new Map(
+    objects.replicaSets.map(set => [`${set.metadata.namespace}/${set.metadata.name}`, set]),
+  );
   const running = objects.pods.filter(
     pod => !['Succeeded', 'Failed'].includes(stringAt(pod, 'status', 'phase') ?? ''),
   );
   const byOwner = Map.groupBy(running, pod => `${pod.metadata.namespace}/${workloadOf(pod, sets)}`);
-  const others = [...byOwner].filter(([owner]) => !known.has(owner)).map(([owner, pods]) => podFact(owner, pods));
+  const others = [...byOwner]
+    .filter(([owner]) => !known.has(owner))
+    .map(([owner, pods]) => podFact(owner, pods));
   return [...templated, ...others].toSorted((a, b) => (workloadKey(a) < workloadKey(b) ? -1 : 1));
 }
 
@@ -44,7 +48,10 @@ export function readClaim(object: KubeObject): ClaimFact {
   };
 }
 
-function templatedFact(object: KubeObject, claims: readonly Pick<ClaimFact, 'namespace' | 'name'>[]): WorkloadFact {
+function templatedFact(
+  object: KubeObject,
+  claims: readonly Pick<ClaimFact, 'namespace' | 'name'>[],
+): WorkloadFact {
   const {name, namespace = ''} = object.metadata;
   const spec = podSpecIn(object) ?? {};
   const template =
@@ -53,7 +60,8 @@ function templatedFact(object: KubeObject, claims: readonly Pick<ClaimFact, 'nam
     claim => stringAt(claim, 'metadata', 'name') ?? [],
   );
   const numbered = claims.filter(
-    claim => claim.namespace === namespace && own.some(prefix => isNumbered(claim.name, `${prefix}-${name}-`)),
+    claim =>
+      claim.namespace === namespace && own.some(prefix => isNumbered(claim.name, `${prefix}-${name}-`)),
   );
   return {
     kind: object.kind,

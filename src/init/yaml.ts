@@ -1,4 +1,4 @@
-import {Document, isMap, isScalar, isSeq, type Node, visit} from 'yaml';
+import {Document, isMap, isPair, isScalar, isSeq, type Node, visit} from 'yaml';
 import type {Json} from '../std/json.ts';
 
 /** A comment above the field or item at a path. */
@@ -25,9 +25,11 @@ export function notesOf(path: readonly string[], items: readonly Item[]): Note[]
 export function renderYaml(value: Json, notes: readonly Note[], header: readonly string[]): string {
   const document = new Document(value, {aliasDuplicateObjects: false});
   visit(document, {
-    Collection: (key, node) => {
+    Collection: (_key, node, parents) => {
       const isShort = JSON.stringify(node.toJSON()).length < FLOW_WIDTH;
-      if (key === null || !isShort || !node.items.every(isFlat)) return undefined;
+      // People add to the mappings of a list, which is easier in lines of their own.
+      const isEntry = isMap(node) && isSeq(parents.at(-1));
+      if (isEntry || !isShort || !node.items.every(isFlat)) return undefined;
       node.flow = true;
       return visit.SKIP;
     },
@@ -38,13 +40,14 @@ export function renderYaml(value: Json, notes: readonly Note[], header: readonly
     node.commentBefore = commentOf(lines);
   }
   document.commentBefore = commentOf(header);
-  return document.toString({lineWidth: 0});
+  return document.toString({lineWidth: 0, flowCollectionPadding: false});
 }
 
-/** A scalar, or a pair of scalars, or one of a scalar and a list of them. */
+/** A scalar, or a pair whose value is one, or holds nothing but scalars. */
 function isFlat(item: unknown): boolean {
   if (isScalar(item)) return true;
-  const value = item !== null && typeof item === 'object' && 'value' in item ? item.value : undefined;
+  const value = isPair(item) ? item.value : undefined;
+  if (isMap(value)) return value.items.every(pair => isScalar(pair.value));
   return isScalar(value) || (isSeq(value) && value.items.every(isScalar));
 }
 
