@@ -11,7 +11,7 @@ import type {SavedDatabase} from './volumes.ts';
 import type {Item} from './yaml.ts';
 
 /** Counts every row of a database without knowing its tables, each in a query of its own. */
-const COUNT_ROWS = [
+export const COUNT_ROWS = [
   "select coalesce(sum((xpath('/row/n/text()', query_to_xml(format('select count(*) as n from %I.%I', schemaname, tablename),",
   "false, true, '')))[1]::text::bigint), 0) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",
   "and has_table_privilege(format('%I.%I', schemaname, tablename), 'select')",
