@@ -46,6 +46,10 @@ export const CATALOGUE = {
   },
 
   PLAN_NOT_FOUND: {exit: EXIT.usage, explanation: 'The plan file does not exist or cannot be read.'},
+  PLAN_EXISTS: {
+    exit: EXIT.usage,
+    explanation: '`pra init` would write over a file that is there already. It does so only with --force.',
+  },
   PLAN_INVALID: {
     exit: EXIT.usage,
     explanation: 'The plan file is not valid YAML or does not match the plan schema (`pra plan schema`).',
