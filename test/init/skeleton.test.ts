@@ -108,7 +108,9 @@ describe('writeSkeleton', () => {
     };
     const {text} = skeleton(facts);
     const document = parseDocument(text);
-    expect(text).toMatch(/^ +# Left out as parts of the cluster: x {5}method: none {2}# \{"a": \[ &b \*c !!t/m);
+    expect(text).toMatch(
+      /^ +# Left out as parts of the cluster: x {5}method: none {2}# \{"a": \[ &b \*c !!t/m,
+    );
     expect(document.errors).toEqual([]);
     expect(Object.keys(document.toJS())).toEqual(['apiVersion', 'kind', 'metadata', 'spec']);
     expect(document.toJS().spec.source.include.namespaces).toEqual([evil]);
