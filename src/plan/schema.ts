@@ -52,5 +52,3 @@ export const planSchema = z.strictObject({
 /** A plan after parsing: defaults filled in, durations in ms. */
 export type Plan = z.infer<typeof planSchema>;
 export type PlanProbe = Plan['spec']['probes'][number];
-export type PlanGroup = Plan['spec']['groups'][number];
-export type PlanVolume = Plan['spec']['source']['volumes'][number];

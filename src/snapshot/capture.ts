@@ -11,7 +11,7 @@ import {canonicalObject} from './canonical.ts';
 import type {SnapshotListener} from './event.ts';
 import {groupKind, reasonToExclude} from './exclude.ts';
 import {type CapturedObject, ReferenceCollector} from './referenced.ts';
-import {compileSelect, type Selection, type SnapshotSelect} from './select.ts';
+import {compileSelect, listScopes, type Selection, type SnapshotSelect} from './select.ts';
 
 /** A captured object with the health that it had. */
 export interface CapturedRecord extends CapturedObject {
@@ -37,8 +37,6 @@ export interface Capture {
 
 /** Kinds that are listed at the same time. */
 const CONCURRENCY = 8;
-/** Up to so many namespaces are listed one by one, which needs no right on the whole cluster. */
-const NAMESPACED_LISTS = 4;
 
 /**
  * Reads the selected objects of a cluster in canonical form: fresh discovery, all kinds in parallel, page by page.
@@ -96,12 +94,6 @@ async function selectNamespaces(run: CaptureRun, types: readonly ResourceType[])
   const names: string[] = [];
   for (const object of selected) if (await capture(run, type, object)) names.push(object.metadata.name);
   return names;
-}
-
-/** Few namespaces that are named are listed each, else the whole cluster is and then filtered. */
-function listScopes({namespaces}: SnapshotSelect, selected: readonly string[]): (string | undefined)[] {
-  const isNamed = namespaces.every(name => !/[*?]/.test(name));
-  return isNamed && selected.length <= NAMESPACED_LISTS ? [...selected] : [undefined];
 }
 
 async function captureKind(

@@ -13,7 +13,7 @@ export interface CapturedObject {
   object: KubeObject;
 }
 
-const isCustom = (type: ResourceType) =>
+export const isCustom = (type: ResourceType) =>
   !isBuiltInGroup(type.group) && !type.group.endsWith('gateway.networking.k8s.io');
 
 /**

@@ -4,6 +4,9 @@ import {EXCLUDED_KINDS, groupKind} from './exclude.ts';
 import {matchGlobs} from './glob.ts';
 import {parseSelector} from './selector.ts';
 
+/** Up to so many namespaces are listed one by one. */
+const NAMESPACED_LISTS = 4;
+
 /** What a snapshot covers. */
 export interface SnapshotSelect {
   /** Names or globs. Namespaces of the system (`kube-…`) are taken only when they are named, not by a glob. */
@@ -52,6 +55,18 @@ export function compileSelect(select: SnapshotSelect): Selection {
       return wanted(labels) && !unwanted(labels);
     },
   };
+}
+
+/**
+ * Where lists are made: few namespaces that are named are listed each, which needs no right on the whole cluster; else the
+ * whole cluster is, and then filtered.
+ */
+export function listScopes(
+  {namespaces}: SnapshotSelect,
+  selected: readonly string[],
+): (string | undefined)[] {
+  const isNamed = namespaces.every(name => !/[*?]/.test(name));
+  return isNamed && selected.length <= NAMESPACED_LISTS ? [...selected] : [undefined];
 }
 
 /** A kind that can be listed now and created later, and that nothing else makes again. */

@@ -6,7 +6,7 @@ import {PraError} from '../errors.ts';
 import {arrayAt, at, stringAt, stringsAt} from '../std/json-at.ts';
 import type {DumpRequest} from '../volume/dump.ts';
 import {matchGlobs} from './glob.ts';
-import type {Selection} from './select.ts';
+import {listScopes, type Selection} from './select.ts';
 import {type Labels, parseSelector, selectorText} from './selector.ts';
 import {workloadOf} from './workload-of.ts';
 
@@ -34,7 +34,11 @@ export interface VolumeScope {
  */
 export async function planDumps({cluster, rules, selection, signal}: VolumeScope): Promise<DumpRequest[]> {
   const inScope = (object: KubeObject) => selection.namespace(object.metadata.namespace ?? '');
-  const list = async (type: ResourceType) => (await listAll(cluster, type, {signal})).filter(inScope);
+  const scopes = listScopes(selection.select, selection.select.namespaces.filter(selection.namespace));
+  const list = async (type: ResourceType) => {
+    const lists = scopes.map(namespace => listAll(cluster, type, {namespace, signal}));
+    return (await Promise.all(lists)).flat().filter(inScope);
+  };
   const claims = (await list(CORE_TYPES.PersistentVolumeClaim)).filter(selection.labels);
   if (claims.length === 0 && rules.length === 0) return [];
   const [pods, replicaSets] = await Promise.all([list(CORE_TYPES.Pod), list(CORE_TYPES.ReplicaSet)]);

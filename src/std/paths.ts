@@ -7,7 +7,5 @@ const xdg = (variable: string, fallback: string) => process.env[variable] || joi
 export const stateDir = () => process.env.PRA_STATE_DIR || join(xdg('XDG_STATE_HOME', '.local/state'), 'pra');
 /** What can be deleted and obtained again: binaries, images (XDG cache dir). */
 export const cacheDir = () => process.env.PRA_CACHE_DIR || join(xdg('XDG_CACHE_HOME', '.cache'), 'pra');
-/** The user's defaults (XDG config dir). */
-export const configDir = () => process.env.PRA_CONFIG_DIR || join(xdg('XDG_CONFIG_HOME', '.config'), 'pra');
 /** The root of the installed package, where bin, plans and terraform lie. */
 export const packageRoot = () => join(import.meta.dirname, '..', '..');

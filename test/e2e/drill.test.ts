@@ -3,7 +3,11 @@ import {readdir, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest';
 import type {Document} from 'yaml';
+import {applyObject} from '../../src/cluster/apply.ts';
+import {connectCluster} from '../../src/cluster/client.ts';
+import {discoverResources} from '../../src/cluster/discover.ts';
 import type {KubeObject} from '../../src/cluster/object.ts';
+import {ResourceMap} from '../../src/cluster/resource-map.ts';
 import {parseRecord} from '../../src/evidence/parse.ts';
 import {BUCKET, type S3Server, startS3} from '../bed/versitygw.ts';
 import {type DrillRun, leftOfDrill, makeShopBed, type ShopBed} from './shop.ts';
@@ -137,6 +141,39 @@ describe('a drill of the shop', () => {
     expect(ran.stderr).toMatch(/proves data \[PLAN_NO_DATA_PROOF\]\n {2}at .*plan-\d+\.yaml:\d+:\d+/);
     expect((await shop.pra('drill', 'list', '--json')).stdout).toBe(before.stdout);
   });
+});
+
+test('a snapshot needs no more than what plan rbac prints', async () => {
+  const plan = await shop.plan();
+  const printed = JSON.parse(
+    (await shop.pra('plan', 'rbac', plan, '--service-account', 'default/snapshotter', '--json')).stdout,
+  );
+  const types = new ResourceMap(await discoverResources(shop.cluster, {}));
+  for (const object of printed.items) await applyObject(shop.cluster, types.of(object), object, {});
+  const kubeconfig = await shop.kubeconfigOf('snapshotter');
+  const repository = `file://${join(shop.dir, 'least')}`;
+  const taken = await shop.pra(
+    'snapshot',
+    'create',
+    plan,
+    '--kubeconfig',
+    kubeconfig,
+    '--repository',
+    repository,
+  );
+  expect(taken.exitCode, taken.stderr).toBe(0);
+  const snapshotter = await connectCluster({kubeconfig});
+  try {
+    for (const forbidden of [
+      () => snapshotter.request('GET', '/api/v1/namespaces/kube-system/secrets'),
+      () => snapshotter.request('GET', '/api/v1/secrets'),
+      () => snapshotter.request('DELETE', DSN),
+      () => snapshotter.request('PATCH', '/api/v1/namespaces/shop/configmaps/web', {body: {data: {}}}),
+    ])
+      await expect(forbidden()).rejects.toMatchObject({status: 403});
+  } finally {
+    await snapshotter.close();
+  }
 });
 
 describe('a drill from S3', () => {

@@ -2,6 +2,7 @@ import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {type Document, parseDocument} from 'yaml';
+import {z} from 'zod';
 import {type Cluster, connectCluster} from '../../src/cluster/client.ts';
 import type {DrillRecord} from '../../src/evidence/record.ts';
 import {removeLocalCluster} from '../../src/local/down.ts';
@@ -18,6 +19,8 @@ export interface ShopBed {
   cluster: Cluster;
   /** Writes a variant of the quickstart's plan. @returns its path */
   plan(change?: (document: Document) => void): Promise<string>;
+  /** A kubeconfig of a new service account in the source's namespace default, which may do nothing yet. */
+  kubeconfigOf(account: string): Promise<string>;
   pra(...args: string[]): Promise<CliResult>;
   drill(plan: string, ...args: string[]): Promise<DrillRun>;
   start(plan: string, ...args: string[]): ReturnType<typeof startPra>;
@@ -65,6 +68,19 @@ export async function makeShopBed(label: string): Promise<ShopBed> {
       plans += 1;
       const file = join(dir, `plan-${plans}.yaml`);
       await writeFile(file, document.toString());
+      return file;
+    },
+    kubeconfigOf: async account => {
+      const accounts = '/api/v1/namespaces/default/serviceaccounts';
+      const body = {apiVersion: 'v1', kind: 'ServiceAccount', metadata: {name: account}};
+      await cluster.request('POST', accounts, {body});
+      const request = {apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {}};
+      const made = await cluster.request('POST', `${accounts}/${account}/token`, {body: request});
+      const token = z.object({status: z.object({token: z.string()})}).parse(made).status.token;
+      const config = JSON.parse(await readFile(source.kubeconfigPath, 'utf8'));
+      const file = join(dir, `${account}.kubeconfig`);
+      const users = [{name: config.users[0].name, user: {token}}];
+      await writeFile(file, JSON.stringify({...config, users}), {mode: 0o600});
       return file;
     },
     pra: (...args) => runPra(args, env),

@@ -1,0 +1,131 @@
+import type {KubeObject, ResourceType} from '../cluster/object.ts';
+import type {Plan} from '../plan/schema.ts';
+import {matchGlobs} from './glob.ts';
+import {selectOfPlan} from './plan-select.ts';
+import {isCustom, ReferenceCollector} from './referenced.ts';
+import {compileSelect, listScopes} from './select.ts';
+
+/** Who gets the permissions, as the subject of a binding has it. */
+export interface Subject {
+  kind: 'ServiceAccount' | 'User' | 'Group';
+  name: string;
+  namespace?: string;
+}
+
+interface Rule {
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+  resourceNames?: string[];
+}
+
+export interface PermissionsOptions {
+  plan: Plan;
+  /** What the source serves, as discovery has it. */
+  types: readonly ResourceType[];
+  /** Names of the source's namespaces. */
+  namespaces: readonly string[];
+  subject: Subject;
+}
+
+const RBAC = 'rbac.authorization.k8s.io';
+
+/**
+ * The least that snapshots of a plan need in the source, as RBAC objects: what is listed, the pods that commands run in, the
+ * Secrets with DSNs, the canary. Nothing else is written, and nothing is deleted.
+ */
+export function sourcePermissions(options: PermissionsOptions): KubeObject[] {
+  const {plan, types, subject} = options;
+  const name = `pra-${plan.metadata.name}`;
+  const select = selectOfPlan(plan);
+  const selection = compileSelect(select);
+  const namespaces = options.namespaces.filter(selection.namespace);
+  const wanted = types.filter(selection.type);
+  const lists = rulesFor(wanted.filter(type => type.namespaced));
+  const ofCluster = wanted.filter(
+    type => !type.namespaced && (select.clusterScoped === 'all' || canBeReferenced(type, wanted)),
+  );
+  const clusterRules = [
+    {apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list']},
+    ...(select.clusterScoped === 'none' ? [] : rulesFor(ofCluster.filter(type => type.kind !== 'Namespace'))),
+  ];
+  const isWhole = listScopes(select, namespaces).includes(undefined);
+  const bound = {name, subject};
+  return [
+    ...clusterRole({...bound, rules: isWhole ? [...clusterRules, ...lists] : clusterRules}),
+    ...namespaces.flatMap(namespace => {
+      const rules = [...(isWhole ? [] : lists), ...actionsIn(plan, namespace)];
+      return rules.length === 0 ? [] : role({...bound, namespace, rules});
+    }),
+  ];
+}
+
+const canBeReferenced = (type: ResourceType, wanted: readonly ResourceType[]) =>
+  new ReferenceCollector().canHold(type) ||
+  (isCustom(type) && wanted.some(other => other.namespaced && other.group === type.group));
+
+/** `list` of kinds, those of one API group in one rule. */
+function rulesFor(types: readonly ResourceType[]): Rule[] {
+  const groups = Map.groupBy(types, type => type.group);
+  return [...groups].map(([group, kinds]) => ({
+    apiGroups: [group],
+    resources: [...new Set(kinds.map(kind => kind.plural))].sort(),
+    verbs: ['list'],
+  }));
+}
+
+/** What a snapshot does in a namespace besides listing. */
+function actionsIn({spec}: Plan, namespace: string): Rule[] {
+  const {source, probes} = spec;
+  const inside = (reference: string | undefined) => reference?.split('/')[0] === namespace;
+  const dumps = source.volumes.some(
+    ({method, namespaces}) => method === 'dump' && matchGlobs(namespaces ?? ['*'])(namespace),
+  );
+  const compared = probes.filter(probe => probe.compare && 'baseline' in probe.compare);
+  const dsns = [source.canary?.sql?.secretRef, ...compared.map(probe => probe.sql?.secretRef)].filter(inside);
+  const asked = dsns.length > 0 || compared.some(probe => inside(probe.http?.service));
+  const core = (resources: string[], verbs: string[], resourceNames?: string[]): Rule => ({
+    apiGroups: [''],
+    resources,
+    verbs,
+    ...(resourceNames === undefined ? {} : {resourceNames}),
+  });
+  const secrets = [...new Set(dsns.map(reference => reference?.split(/[/#]/)[1] ?? ''))];
+  return [
+    // Opening a connection is `get` by WebSocket, and `create` too since Kubernetes 1.35.
+    ...(dumps ? [core(['pods/exec'], ['create', 'get'])] : []),
+    ...(asked ? [core(['pods/portforward'], ['create', 'get']), core(['services'], ['get'])] : []),
+    ...(asked ? [{apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list']}] : []),
+    ...(secrets.length > 0 ? [core(['secrets'], ['get'], secrets)] : []),
+    ...(source.canary?.namespace === namespace
+      ? [core(['configmaps'], ['create']), core(['configmaps'], ['get', 'patch'], ['pra-canary'])]
+      : []),
+  ];
+}
+
+function clusterRole({name, rules, subject}: {name: string; rules: Rule[]; subject: Subject}): KubeObject[] {
+  const roleRef = {apiGroup: RBAC, kind: 'ClusterRole', name};
+  return [
+    {apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: {name}, rules},
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: {name},
+      roleRef,
+      subjects: [of(subject)],
+    },
+  ];
+}
+
+function role(options: {name: string; namespace: string; rules: Rule[]; subject: Subject}): KubeObject[] {
+  const {name, namespace, rules, subject} = options;
+  const roleRef = {apiGroup: RBAC, kind: 'Role', name};
+  const metadata = {name, namespace};
+  return [
+    {apiVersion: `${RBAC}/v1`, kind: 'Role', metadata, rules},
+    {apiVersion: `${RBAC}/v1`, kind: 'RoleBinding', metadata, roleRef, subjects: [of(subject)]},
+  ];
+}
+
+const of = ({kind, name, namespace}: Subject) =>
+  kind === 'ServiceAccount' ? {kind, name, namespace} : {kind, name, apiGroup: RBAC};
