@@ -83,6 +83,7 @@ Needs Linux and root. Exit codes: those of \`pra drill run\`.`;
       note: text => this.note(text),
     });
     this.print(finished.record, () => renderDrill(finished.record, finished.evidenceDir));
+    this.note(`the report is ${join(finished.evidenceDir, 'report.html')}`);
     this.finish(finished.exitCode);
   }
 

@@ -51,7 +51,7 @@ export async function conclude(
     lastPassed: earlier.find(known => known.verdict.result === 'passed'),
   });
   const dir = evidenceDir(run.drillId);
-  await writeEvidence(dir, record);
+  await writeEvidence(dir, record, run.plan.spec.evidence?.formats);
   const notKept = await keepInRepository(run, dir);
   return {
     record,

@@ -8,25 +8,25 @@ import {renderJunit} from './junit.ts';
 import type {DrillRecord} from './record.ts';
 import {canonicalRecord} from './seal.ts';
 
-/** Paths of what was written. */
-export interface EvidenceFiles {
-  record: string;
-  report: string;
-  junit: string;
-  manifest: string;
-}
+export type EvidenceFormat = 'json' | 'html' | 'junit';
 
 /**
- * Writes the evidence of a drill into a folder of its own (0700): `drill.json`, `report.html`, `junit.xml` and
+ * Writes the evidence of a drill into a folder of its own (0700): `drill.json`, the views `report.html` and `junit.xml`, and
  * `manifest.json` with the size and SHA-256 of each. Files are 0600, appear whole or not at all, the record
  * first and the manifest last. Writing the same record again is allowed and repairs what is missing.
  * @throws PraError EVIDENCE_EXISTS when the folder holds another record, DISK_FULL when there is no room.
  */
-export async function writeEvidence(dir: string, record: DrillRecord): Promise<EvidenceFiles> {
+export async function writeEvidence(
+  dir: string,
+  record: DrillRecord,
+  formats: readonly EvidenceFormat[] = ['json', 'html', 'junit'],
+): Promise<void> {
+  const html = {name: 'report.html', mediaType: 'text/html', text: () => renderHtml(record)};
+  const junit = {name: 'junit.xml', mediaType: 'application/xml', text: () => renderJunit(record)};
+  const views = [...(formats.includes('html') ? [html] : []), ...(formats.includes('junit') ? [junit] : [])];
   const files = [
     {name: 'drill.json', mediaType: 'application/json', text: canonicalRecord(record)},
-    {name: 'report.html', mediaType: 'text/html', text: renderHtml(record)},
-    {name: 'junit.xml', mediaType: 'application/xml', text: renderJunit(record)},
+    ...views.map(view => ({...view, text: view.text()})),
   ];
   const manifest = {
     apiVersion: 'pra/v1',
@@ -49,12 +49,6 @@ export async function writeEvidence(dir: string, record: DrillRecord): Promise<E
   } catch (error) {
     throw asPraError(error, dir);
   }
-  return {
-    record: join(dir, 'drill.json'),
-    report: join(dir, 'report.html'),
-    junit: join(dir, 'junit.xml'),
-    manifest: join(dir, 'manifest.json'),
-  };
 }
 
 /** Puts the record in place only if there is none; `link` leaves no moment in which two runs could both win. */

@@ -53,6 +53,25 @@ export async function destroyTarget(workspace: Workspace, options: TerraformOpti
   );
 }
 
+/** What the state still names, such as `terraform_data.cluster`; empty after a whole destroy. */
+export async function listState(
+  workspace: Workspace,
+  options: {signal?: AbortSignal | undefined} = {},
+): Promise<string[]> {
+  const started = await stat(stateFile(workspace)).catch(() => undefined);
+  if (!started) return [];
+  const args = [`-chdir=${workspace.moduleDir}`, 'state', 'list', `-state=${stateFile(workspace)}`];
+  const {stdout} = await runProcess(workspace.binary, args, {
+    env: workspace.env,
+    timeoutMs: 60_000,
+    signal: options.signal,
+  });
+  // Addresses, and not the warnings that OpenTofu prints before them.
+  return stdout
+    .split('\n')
+    .filter(line => /^(module\.[^ ]+\.)?(data\.)?[a-z0-9_]+\.[^ ]+$/i.test(line.trim()));
+}
+
 const stateArgs = (workspace: Workspace) => [
   `-state=${stateFile(workspace)}`,
   ...workspace.varFiles.map(file => `-var-file=${file}`),

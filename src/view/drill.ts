@@ -54,7 +54,7 @@ export function renderDrill(record: DrillRecord, bundle: string | undefined): st
     record.cleanup && !record.cleanup.destroyed
       ? [`LEFT BEHIND  ${record.cleanup.leftovers.map(left => `${left.what}: ${left.next}`).join('; ')}`]
       : [],
-    bundle === undefined ? [] : [`report       ${bundle}/report.html`],
+    bundle === undefined ? [] : [`evidence     ${bundle}`],
   ];
   return sections
     .filter(lines => lines.length > 0)

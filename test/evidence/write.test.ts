@@ -23,12 +23,14 @@ const manifestSchema = z.object({
 });
 
 test('record, report, JUnit and a manifest that holds for each, readable by their owner alone', async () => {
-  const files = await writeEvidence(dir, SAMPLES.passed);
+  await writeEvidence(dir, SAMPLES.passed);
   expect((await readdir(dir)).sort()).toEqual(['drill.json', 'junit.xml', 'manifest.json', 'report.html']);
   expect((await stat(dir)).mode & 0o777).toBe(0o700);
   for (const name of await readdir(dir)) expect((await stat(join(dir, name))).mode & 0o777).toBe(0o600);
-  expect(parseRecord(await readFile(files.record, 'utf8')).identity.id).toBe(SAMPLES.passed.identity.id);
-  const manifest = manifestSchema.parse(JSON.parse(await readFile(files.manifest, 'utf8')));
+  expect(parseRecord(await readFile(join(dir, 'drill.json'), 'utf8')).identity.id).toBe(
+    SAMPLES.passed.identity.id,
+  );
+  const manifest = manifestSchema.parse(JSON.parse(await readFile(join(dir, 'manifest.json'), 'utf8')));
   expect(manifest.drill).toBe(SAMPLES.passed.identity.id);
   expect(manifest.files.map(file => file.name)).toEqual(['drill.json', 'report.html', 'junit.xml']);
   for (const file of manifest.files) {
@@ -37,8 +39,14 @@ test('record, report, JUnit and a manifest that holds for each, readable by thei
   }
 });
 
+test('the record is always there, and of the views those that are wanted', async () => {
+  await writeEvidence(dir, SAMPLES.passed, ['junit']);
+  expect((await readdir(dir)).sort()).toEqual(['drill.json', 'junit.xml', 'manifest.json']);
+});
+
 test('another record is never overwritten, and nothing beside it changes', async () => {
-  const {report} = await writeEvidence(dir, SAMPLES.failed);
+  await writeEvidence(dir, SAMPLES.failed);
+  const report = join(dir, 'report.html');
   const before = await readFile(report, 'utf8');
   await expect(writeEvidence(dir, SAMPLES.passed)).rejects.toMatchObject({code: 'EVIDENCE_EXISTS'});
   expect(await readFile(report, 'utf8')).toBe(before);
@@ -57,8 +65,9 @@ test('of two that write at once one wins and the other is refused', async () => 
 });
 
 test('the same record again repairs what an interrupted write left out', async () => {
-  const {report, manifest} = await writeEvidence(dir, SAMPLES.passed);
-  await rm(manifest);
+  await writeEvidence(dir, SAMPLES.passed);
+  const report = join(dir, 'report.html');
+  await rm(join(dir, 'manifest.json'));
   await writeFile(report, 'half');
   await writeEvidence(dir, SAMPLES.passed);
   expect(await readFile(report, 'utf8')).toContain('</html>');

@@ -1,7 +1,7 @@
 import {stat} from 'node:fs/promises';
 import {messageOf, PraError} from '../../errors.ts';
-import {destroyTarget} from '../../terraform/run.ts';
-import {stateFile} from '../../terraform/workspace.ts';
+import {destroyTarget, listState} from '../../terraform/run.ts';
+import {stateFile, type Workspace} from '../../terraform/workspace.ts';
 import {removeStrayLocalCluster} from '../clean-local.ts';
 import type {StepDefinition} from '../graph.ts';
 import type {DrillRun} from '../run-state.ts';
@@ -28,6 +28,7 @@ export function cleanupStep(run: DrillRun, dependsOn: string[]): StepDefinition 
           onLine: step.progress,
         });
         await removeStrayLocalCluster(workspace, step.signal);
+        if (run.plan.spec.cleanup.verifyEmpty) await verifyEmpty(workspace, step.signal);
         run.journal.append({act: 'destroyed'});
         run.log.cleanup = {destroyed: true, durationMs: performance.now() - began, leftovers: []};
         return 'nothing is left';
@@ -50,4 +51,13 @@ export function cleanupStep(run: DrillRun, dependsOn: string[]): StepDefinition 
       }
     },
   };
+}
+
+/**
+ * Does not take the exit code's word for it: the state must name nothing any more.
+ * @throws PraError CLEANUP_FAILED that says what is still there
+ */
+async function verifyEmpty(workspace: Workspace, signal: AbortSignal): Promise<void> {
+  const named = await listState(workspace, {signal});
+  if (named.length > 0) throw new PraError('CLEANUP_FAILED', `the state still names ${named.join(', ')}`);
 }
