@@ -28,6 +28,7 @@ export class Repository {
   readonly packKey: Buffer;
   readonly treeKey: Buffer;
   readonly macKey: Buffer;
+  readonly rootKey: Buffer;
   private readonly resticKey: Buffer;
 
   constructor(id: string, store: Store, dataKey: Buffer) {
@@ -36,6 +37,7 @@ export class Repository {
     this.packKey = subkey(dataKey, 'packs');
     this.treeKey = subkey(dataKey, 'trees');
     this.macKey = subkey(dataKey, 'snapshots');
+    this.rootKey = subkey(dataKey, 'roots');
     this.resticKey = subkey(dataKey, 'volumes');
   }
 

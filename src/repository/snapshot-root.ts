@@ -2,6 +2,7 @@ import {createHmac, randomBytes, timingSafeEqual} from 'node:crypto';
 import {z} from 'zod';
 import {PraError} from '../errors.ts';
 import {canonicalJson} from '../std/json.ts';
+import {open, seal} from './key.ts';
 import {encode, type Repository, readJson} from './repository.ts';
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
@@ -47,6 +48,28 @@ export const snapshotRootSchema = z.object({
 });
 export type SnapshotRoot = z.infer<typeof snapshotRootSchema>;
 
+/** What the store may see of a root: enough to list and to check without the passphrase, nothing of the source. */
+const OPEN_FIELDS = {
+  apiVersion: true,
+  kind: true,
+  id: true,
+  createdAt: true,
+  finishedAt: true,
+  tool: true,
+  plan: true,
+  counts: true,
+  tree: true,
+  parent: true,
+  bytes: true,
+} as const;
+
+/** Commands, baselines and names of the source are sealed: a baseline may be a row of a table. */
+const sealedSchema = snapshotRootSchema.omit({...OPEN_FIELDS, mac: true});
+const storedSchema = snapshotRootSchema
+  .pick({...OPEN_FIELDS, mac: true})
+  .extend({sealed: z.string().regex(/^[A-Za-z0-9+/]+=*$/)});
+type StoredRoot = z.infer<typeof storedSchema>;
+
 /** An id that sorts by time: `20261123T154501Z-1a2b3c4d`. */
 export function newSnapshotId(now: Date): string {
   return `${now.toISOString().replaceAll(/[-:]|\.\d{3}/g, '')}-${randomBytes(4).toString('hex')}`;
@@ -60,9 +83,22 @@ export async function writeRoot(
   root: Omit<SnapshotRoot, 'mac'>,
   options: {signal?: AbortSignal | undefined},
 ): Promise<SnapshotRoot> {
-  const sealed = {...root, mac: macOf(repository, root)};
-  await repository.store.put(rootKey(root.id), encode(sealed), {ifAbsent: true, signal: options.signal});
-  return sealed;
+  const {open: fields, hidden} = split(root);
+  const bytes = seal(repository.rootKey, Buffer.from(canonicalJson(hidden)), context(root.id));
+  const body = {...fields, sealed: bytes.toString('base64')};
+  const mac = macOf(repository, body);
+  await repository.store.put(rootKey(root.id), encode({...body, mac}), {
+    ifAbsent: true,
+    signal: options.signal,
+  });
+  return {...root, mac};
+}
+
+const context = (id: string) => `root/${id}`;
+
+function split(root: Omit<SnapshotRoot, 'mac'>) {
+  const {source, namespaces, resourceVersions, volumes, canary, baselines, ...fields} = root;
+  return {open: fields, hidden: {source, namespaces, resourceVersions, volumes, canary, baselines}};
 }
 
 /**
@@ -118,18 +154,26 @@ async function readRoot(
   key: string,
   signal: AbortSignal | undefined,
 ): Promise<SnapshotRoot> {
-  const root = await readJson(repository.store, key, snapshotRootSchema, signal);
-  const {mac, ...rest} = root;
-  const expected = macOf(repository, rest);
-  if (timingSafeEqual(Buffer.from(mac), Buffer.from(expected)) && key === rootKey(root.id)) return root;
-  throw new PraError('REPOSITORY_CORRUPT', `${key} in ${repository.store.url} was altered`, {
-    why: 'its authentication code does not fit its content',
-    next: ['use another snapshot, and find out who can write to the repository'],
-  });
+  const {mac, ...body} = await readJson(repository.store, key, storedSchema, signal);
+  const altered = (cause?: unknown) =>
+    new PraError('REPOSITORY_CORRUPT', `${key} in ${repository.store.url} was altered`, {
+      why: 'its authentication code does not fit its content',
+      next: ['use another snapshot, and find out who can write to the repository'],
+      cause,
+    });
+  const fits = timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(repository, body)));
+  if (!fits || key !== rootKey(body.id)) throw altered();
+  const {sealed, ...fields} = body;
+  try {
+    const hidden = open(repository.rootKey, Buffer.from(sealed, 'base64'), context(body.id));
+    return {...fields, ...sealedSchema.parse(JSON.parse(hidden.toString('utf8'))), mac};
+  } catch (error) {
+    throw altered(error);
+  }
 }
 
-function macOf(repository: Repository, root: Omit<SnapshotRoot, 'mac'>): string {
-  return createHmac('sha256', repository.macKey).update(canonicalJson(root)).digest('hex');
+function macOf(repository: Repository, body: Omit<StoredRoot, 'mac'>): string {
+  return createHmac('sha256', repository.macKey).update(canonicalJson(body)).digest('hex');
 }
 
 const notFound = (message: string) =>
