@@ -2,8 +2,8 @@
 // Brings a local cluster up or down. terraform/local runs this; it needs Node.js 24.
 import {existsSync} from 'node:fs';
 
+// The sources where they are, so that a checkout never runs what was compiled before the last change.
+const source = new URL('../src/local/command.ts', import.meta.url);
 const compiled = new URL('../lib/local/command.js', import.meta.url);
-const {runLocalCommand} = existsSync(compiled)
-  ? await import(compiled.href)
-  : await import(new URL('../src/local/command.ts', import.meta.url).href);
+const {runLocalCommand} = await import((existsSync(source) ? source : compiled).href);
 process.exitCode = await runLocalCommand(process.argv.slice(2), line => process.stdout.write(`${line}\n`));
