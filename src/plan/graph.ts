@@ -1,7 +1,7 @@
 import closest from 'fastest-levenshtein';
 import {PraError} from '../errors.ts';
 
-interface Grouped {
+export interface Grouped {
   name: string;
   dependsOn: readonly string[];
 }
@@ -23,26 +23,44 @@ export function orderGroups(groups: readonly Grouped[]): string[][] {
       },
     );
   }
+  const {layers, left} = layersOf(groups);
+  if (left.length === 0) return layers;
+  throw new PraError(
+    'PLAN_CYCLE',
+    `groups depend on each other in a circle: ${followCircle(left).join(' → ')}`,
+    {
+      next: ['remove one of these dependencies'],
+    },
+  );
+}
+
+/** A circle of dependencies, its first group again at its end. Dependencies that do not exist are not followed. */
+export function circleOf(groups: readonly Grouped[]): string[] | undefined {
+  const names = groups.map(group => group.name);
+  const known = groups.map(({name, dependsOn}) => ({
+    name,
+    dependsOn: dependsOn.filter(needed => names.includes(needed)),
+  }));
+  const {left} = layersOf(known);
+  return left.length === 0 ? undefined : followCircle(left);
+}
+
+function layersOf(groups: readonly Grouped[]): {layers: string[][]; left: readonly Grouped[]} {
   const layers: string[][] = [];
   const placed = new Set<string>();
-  while (placed.size < groups.length) {
-    const layer = groups.filter(
-      group => !placed.has(group.name) && group.dependsOn.every(needed => placed.has(needed)),
-    );
-    if (layer.length === 0) {
-      const circle = findCircle(groups.filter(group => !placed.has(group.name)));
-      throw new PraError('PLAN_CYCLE', `groups depend on each other in a circle: ${circle.join(' → ')}`, {
-        next: ['remove one of these dependencies'],
-      });
-    }
-    layers.push(layer.map(group => group.name));
-    for (const group of layer) placed.add(group.name);
+  let left = groups;
+  while (left.length > 0) {
+    const ready = left.filter(group => group.dependsOn.every(needed => placed.has(needed)));
+    if (ready.length === 0) break;
+    layers.push(ready.map(group => group.name));
+    for (const group of ready) placed.add(group.name);
+    left = left.filter(group => !ready.includes(group));
   }
-  return layers;
+  return {layers, left};
 }
 
 /** In what is left every group waits for another one that is left, so following them must come back to where it was. */
-function findCircle(left: readonly Grouped[]): string[] {
+function followCircle(left: readonly Grouped[]): string[] {
   const byName = new Map(left.map(group => [group.name, group]));
   const path: string[] = [];
   let at = left[0];
