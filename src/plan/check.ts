@@ -1,6 +1,7 @@
 import closest from 'fastest-levenshtein';
+import {circleOf, type Grouped} from './graph.ts';
 import type {PlanPath} from './locate.ts';
-import type {Plan} from './schema.ts';
+import type {Outline} from './outline.ts';
 
 export interface Mistake {
   message: string;
@@ -9,84 +10,127 @@ export interface Mistake {
 }
 
 /** What a schema cannot see: names that must be unique or must exist, and fields that contradict each other. */
-export function findSemanticMistakes(plan: Plan): Mistake[] {
-  const {spec} = plan;
+export function findSemanticMistakes(spec: Outline): Mistake[] {
+  const groups = spec.groups.map(group => group?.name);
+  const probes = spec.probes.map(probe => probe?.name);
   return [
-    ...duplicates(
-      spec.groups.map(group => group.name),
-      ['spec', 'groups'],
-      'group',
+    ...duplicates(groups, ['spec', 'groups'], 'group'),
+    ...duplicates(probes, ['spec', 'probes'], 'probe'),
+    ...(groups.includes(undefined) ? [] : [...unknownDependencies(spec), ...unknownGroups(spec)]),
+    ...recoveryPoint(spec),
+    ...spec.probes.flatMap((probe, index) =>
+      probe ? contradictions(spec, probe, ['spec', 'probes', index]) : [],
     ),
-    ...duplicates(
-      spec.probes.map(probe => probe.name),
-      ['spec', 'probes'],
-      'probe',
-    ),
-    ...unknownDependencies(plan),
-    ...unknownGroups(plan),
-    ...recoveryPoint(plan),
-    ...canaryWithout(plan),
   ];
 }
 
-function duplicates(names: readonly string[], path: PlanPath, what: string): Mistake[] {
+/** Groups that depend on each other in a circle; not looked for while names are wrong. */
+export function findCircle(spec: Outline): (Mistake & {circle: string[]}) | undefined {
+  const groups = spec.groups.flatMap((group): Grouped[] =>
+    group?.name === undefined ? [] : [{name: group.name, dependsOn: defined(group.dependsOn)}],
+  );
+  const circle = circleOf(groups);
+  if (!circle) return undefined;
+  const index = spec.groups.findIndex(group => group?.name === circle[0]);
+  return {
+    circle,
+    message: `groups depend on each other in a circle: ${circle.join(' → ')}`,
+    path: ['spec', 'groups', index, 'dependsOn'],
+  };
+}
+
+const defined = (names: readonly (string | undefined)[] = []) => names.filter(name => name !== undefined);
+
+function duplicates(names: readonly (string | undefined)[], path: PlanPath, what: string): Mistake[] {
   return names.flatMap((name, index) =>
-    names.indexOf(name) < index
+    name !== undefined && names.indexOf(name) < index
       ? [{message: `there is already a ${what} ${name}`, path: [...path, index, 'name']}]
       : [],
   );
 }
 
-function unknownDependencies({spec}: Plan): Mistake[] {
-  const names = spec.groups.map(group => group.name);
-  return spec.groups.flatMap((group, index) =>
-    group.dependsOn.flatMap((needed, position) =>
-      names.includes(needed)
-        ? []
-        : [
-            {
-              message: `group ${group.name} depends on ${needed}, which is no group of the plan`,
-              path: ['spec', 'groups', index, 'dependsOn', position],
-              hint: `did you mean ${closest.closest(needed, names)}?`,
-            },
-          ],
+function unknownDependencies({groups}: Outline): Mistake[] {
+  const names = defined(groups.map(group => group?.name));
+  return groups.flatMap((group, at) =>
+    unknownOf(group?.dependsOn, names, ['spec', 'groups', at, 'dependsOn']).map(({name, path}) => ({
+      message: `group ${group?.name} depends on ${name}, which is no group of the plan`,
+      path,
+      hint: nearest(
+        name,
+        names.filter(other => other !== group?.name),
+      ),
+    })),
+  );
+}
+
+function unknownGroups({groups, probes}: Outline): Mistake[] {
+  const names = defined(groups.map(group => group?.name));
+  return probes.flatMap((probe, at) =>
+    unknownOf(probe?.health?.groups, names, ['spec', 'probes', at, 'health', 'groups']).map(
+      ({name, path}) => ({
+        message: `probe ${probe?.name} names the group ${name}, which is no group of the plan`,
+        path,
+        hint: nearest(name, names),
+      }),
     ),
   );
 }
 
-function unknownGroups({spec}: Plan): Mistake[] {
-  const names = spec.groups.map(group => group.name);
-  return spec.probes.flatMap((probe, index) =>
-    (probe.health?.groups ?? [])
-      .filter(name => !names.includes(name))
-      .map(name => ({
-        message: `probe ${probe.name} names the group ${name}, which is no group of the plan`,
-        path: ['spec', 'probes', index, 'health', 'groups'],
-        hint: `groups: ${names.join(', ')}`,
-      })),
+function unknownOf(named: readonly (string | undefined)[] = [], known: readonly string[], path: PlanPath) {
+  return named.flatMap((name, index) =>
+    name === undefined || known.includes(name) ? [] : [{name, path: [...path, index]}],
   );
 }
 
-function recoveryPoint({spec}: Plan): Mistake[] {
-  const {policy, id, at} = spec.recoveryPoint;
+const nearest = (name: string, names: readonly string[]) =>
+  names.length > 0 ? `did you mean \`${closest.closest(name, names)}\`?` : undefined;
+
+function recoveryPoint({recoveryPoint: point}: Outline): Mistake[] {
+  if (point?.policy === undefined) return [];
   const path = ['spec', 'recoveryPoint'];
-  if (policy === 'id' && id === undefined) return [{message: 'policy id needs `id`', path}];
-  if (policy === 'at' && at === undefined) return [{message: 'policy at needs `at`', path}];
-  if (policy !== 'id' && id !== undefined)
-    return [{message: `\`id\` is only for policy id, and the policy is ${policy}`, path: [...path, 'id']}];
-  return [];
+  return (['id', 'at'] as const).flatMap(field => {
+    const wanted = point.policy === field;
+    if (wanted === (point[field] !== undefined)) return [];
+    return wanted
+      ? [{message: `policy ${field} needs \`${field}\``, path}]
+      : [
+          {
+            message: `\`${field}\` is only for policy ${field}, and the policy is ${point.policy}`,
+            path: [...path, field],
+          },
+        ];
+  });
 }
 
-function canaryWithout({spec}: Plan): Mistake[] {
-  if (spec.source.canary) return [];
-  return spec.probes.flatMap((probe, index) =>
-    probe.canary
-      ? [
-          {
-            message: `probe ${probe.name} looks for a canary, and spec.source.canary writes none`,
-            path: ['spec', 'probes', index, 'canary'],
-          },
-        ]
-      : [],
-  );
+type Probe = NonNullable<Outline['probes'][number]>;
+
+function contradictions({source}: Outline, probe: Probe, path: PlanPath): Mistake[] {
+  const {min, max} = probe.k8s?.expect.count ?? {};
+  return [
+    probe.canary !== undefined && source.canary === undefined
+      ? {
+          message: `probe ${probe.name} looks for a canary, and spec.source.canary writes none`,
+          path: [...path, 'canary'],
+        }
+      : undefined,
+    typeof min === 'number' && typeof max === 'number' && min > max
+      ? {
+          message: `no number is ${min} at least and ${max} at most`,
+          path: [...path, 'k8s', 'expect', 'count'],
+        }
+      : undefined,
+    comparison(probe, path),
+  ].filter(mistake => mistake !== undefined);
+}
+
+/** A comparison that is never made would be a proof that is never given. */
+function comparison({name, compare, sql, http}: Probe, path: PlanPath): Mistake | undefined {
+  if (compare === undefined || sql !== undefined) return undefined;
+  const at = [...path, 'compare'];
+  if (!http)
+    return {message: `probe ${name} has nothing to compare: only sql and http give a value`, path: at};
+  const json = http.expect?.json;
+  if (!json) return {message: `probe ${name} has nothing to compare: its http needs expect.json`, path: at};
+  if (json.equals === undefined) return undefined;
+  return {message: `probe ${name} says twice what is expected: by expect.json.equals and here`, path: at};
 }

@@ -3,7 +3,7 @@ import {PraError} from '../errors.ts';
 import {formatDuration} from '../std/duration.ts';
 import {orderGroups} from './graph.ts';
 import type {Plan} from './schema.ts';
-import {isUnsupported} from './unsupported.ts';
+import {isUnsupported, unsupportedValues} from './unsupported.ts';
 import {fieldNamesAt, type SchemaNode, schemaAt} from './walk.ts';
 
 export interface FieldExplanation {
@@ -14,6 +14,8 @@ export interface FieldExplanation {
   supported: boolean;
   default?: unknown;
   allowed?: unknown[] | undefined;
+  /** Those of them that this version does not carry out. */
+  notYet?: readonly string[] | undefined;
   fields: {
     name: string;
     type: string;
@@ -24,17 +26,18 @@ export interface FieldExplanation {
 }
 
 /**
- * What one field of the plan means, such as `spec.probes.policy`.
+ * What one field of the plan means, such as `spec.probes.policy` or `spec.probes[0].policy`.
  * @throws PraError USAGE with the nearest right name when there is no such field.
  */
-export function explainField(path: string): FieldExplanation {
+export function explainField(given: string): FieldExplanation {
+  const path = given.replace(/\[\d*\]/g, '');
   const parts = path.split('.').filter(part => part !== '');
   for (const [index, part] of parts.entries()) {
     const known = fieldNamesAt(parts.slice(0, index));
     if (known.includes(part)) continue;
     const right = [...parts.slice(0, index), closest.closest(part, known)].join('.');
-    throw new PraError('USAGE', `a plan has no field ${path}`, {
-      next: known.length > 0 ? [`pra plan explain ${right}`] : ['pra plan explain spec'],
+    throw new PraError('USAGE', `a plan has no field ${given}`, {
+      next: [`pra plan explain ${known.length > 0 ? right : parts.slice(0, index).join('.')}`],
     });
   }
   const node = schemaAt(parts) ?? {};
@@ -48,6 +51,7 @@ export function explainField(path: string): FieldExplanation {
     supported: !isUnsupported(path),
     default: node.default,
     allowed: node.enum,
+    notYet: unsupportedValues(path),
     fields: fieldNamesAt(parts).map(name => {
       const child = schemaAt([...parts, name]) ?? {};
       return {
@@ -65,7 +69,7 @@ const isRequired = (node: SchemaNode | undefined, name: string) =>
   Boolean((node?.required ?? node?.items?.required)?.includes(name));
 
 function typeOf(node: SchemaNode): string {
-  if (node.format === 'pra-duration') return 'duration';
+  if (node.title !== undefined) return node.title;
   if (node.items) return `list of ${typeOf(node.items)}`;
   if (node.anyOf) return [...new Set(node.anyOf.map(typeOf))].join(' or ');
   if (node.const !== undefined) return JSON.stringify(node.const);

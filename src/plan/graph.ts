@@ -1,58 +1,66 @@
-import {PraError, type SourceLocation} from '../errors.ts';
+import closest from 'fastest-levenshtein';
+import {PraError} from '../errors.ts';
 
-interface Grouped {
+export interface Grouped {
   name: string;
   dependsOn: readonly string[];
 }
 
 /**
- * Layers of groups: each after all that it depends on, in the order of the plan within a layer. A dependency that is no
- * group of the plan is not waited for; check.ts refuses it.
- * @throws PraError PLAN_CYCLE that names the circle.
+ * Layers of groups: each after all that it depends on, in the order of the plan within a layer.
+ * @throws PraError PLAN_INVALID for a dependency that does not exist, PLAN_CYCLE that names the circle.
  */
 export function orderGroups(groups: readonly Grouped[]): string[][] {
-  const names = new Set(groups.map(group => group.name));
+  const names = groups.map(group => group.name);
+  for (const group of groups) {
+    const unknown = group.dependsOn.find(needed => !names.includes(needed));
+    if (unknown === undefined) continue;
+    throw new PraError(
+      'PLAN_INVALID',
+      `group ${group.name} depends on ${unknown}, which is no group of the plan`,
+      {
+        next: [`did you mean ${closest.closest(unknown, names)}?`],
+      },
+    );
+  }
+  const {layers, left} = layersOf(groups);
+  if (left.length === 0) return layers;
+  throw new PraError(
+    'PLAN_CYCLE',
+    `groups depend on each other in a circle: ${followCircle(left).join(' → ')}`,
+    {
+      next: ['remove one of these dependencies'],
+    },
+  );
+}
+
+/** A circle of dependencies, its first group again at its end. Dependencies that do not exist are not followed. */
+export function circleOf(groups: readonly Grouped[]): string[] | undefined {
+  const names = groups.map(group => group.name);
+  const known = groups.map(({name, dependsOn}) => ({
+    name,
+    dependsOn: dependsOn.filter(needed => names.includes(needed)),
+  }));
+  const {left} = layersOf(known);
+  return left.length === 0 ? undefined : followCircle(left);
+}
+
+function layersOf(groups: readonly Grouped[]): {layers: string[][]; left: readonly Grouped[]} {
   const layers: string[][] = [];
   const placed = new Set<string>();
-  while (placed.size < groups.length) {
-    const layer = groups.filter(
-      group =>
-        !placed.has(group.name) && group.dependsOn.every(needed => placed.has(needed) || !names.has(needed)),
-    );
-    if (layer.length === 0) throw new CycleError(findCircle(groups.filter(group => !placed.has(group.name))));
-    layers.push(layer.map(group => group.name));
-    for (const group of layer) placed.add(group.name);
+  let left = groups;
+  while (left.length > 0) {
+    const ready = left.filter(group => group.dependsOn.every(needed => placed.has(needed)));
+    if (ready.length === 0) break;
+    layers.push(ready.map(group => group.name));
+    for (const group of ready) placed.add(group.name);
+    left = left.filter(group => !ready.includes(group));
   }
-  return layers;
-}
-
-/** @throws PraError PLAN_CYCLE at the dependency of the first group of the circle. */
-export function refuseCycle(
-  groups: readonly Grouped[],
-  locate: (groupIndex: number) => SourceLocation,
-): void {
-  try {
-    orderGroups(groups);
-  } catch (error) {
-    if (!(error instanceof CycleError)) throw error;
-    const index = groups.findIndex(group => group.name === error.circle[0]);
-    throw new CycleError(error.circle, locate(index));
-  }
-}
-
-class CycleError extends PraError {
-  readonly circle: readonly string[];
-  constructor(circle: readonly string[], location?: SourceLocation) {
-    super('PLAN_CYCLE', `groups depend on each other in a circle: ${circle.join(' → ')}`, {
-      location,
-      next: ['remove one of these dependencies'],
-    });
-    this.circle = circle;
-  }
+  return {layers, left};
 }
 
 /** In what is left every group waits for another one that is left, so following them must come back to where it was. */
-function findCircle(left: readonly Grouped[]): string[] {
+function followCircle(left: readonly Grouped[]): string[] {
   const byName = new Map(left.map(group => [group.name, group]));
   const path: string[] = [];
   let at = left[0];

@@ -9,58 +9,81 @@ type Locate = (path: PlanPath, key?: boolean) => SourceLocation;
 
 /** What zod found wrong, in words, each with its place and, for an unknown field, the nearest right name. */
 export function findingsOf(error: z.ZodError, value: unknown, locate: Locate): Finding[] {
-  const place = ({location}: Finding) => (location?.line ?? 0) * 10_000 + (location?.column ?? 0);
-  return error.issues
-    .flatMap(issue => issueFindings(issue, value, locate))
-    .sort((a, b) => place(a) - place(b));
+  return error.issues.flatMap(issue => issueFindings(issue, value, locate));
 }
 
 function issueFindings(issue: Issue, value: unknown, locate: Locate): Finding[] {
   const where = pathText(issue.path);
+  const at = valueAt(value, issue.path);
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map(key => {
-      const known = fieldNamesAt(issue.path);
-      const near = known.length > 0 ? closest.closest(key, known) : undefined;
-      return {
-        message: `unknown field \`${key}\`${where ? ` in ${where}` : ''}`,
-        location: locate([...issue.path, key], true),
-        hint: near === undefined ? undefined : `did you mean \`${near}\`?`,
-      };
-    });
+    return issue.keys.map(key => ({
+      message: `unknown field \`${key}\`${where ? ` in ${where}` : ''}`,
+      location: locate([...issue.path, key], true),
+      hint: nearestField(key, issue.path, at),
+    }));
   }
-  if (issue.code === 'invalid_union') {
-    const deepest = issue.errors.toSorted((a, b) => depth(b) - depth(a))[0];
-    if (deepest && depth(deepest) > 0) {
-      return deepest.flatMap(inner =>
-        issueFindings({...inner, path: [...issue.path, ...inner.path]}, value, locate),
-      );
-    }
+  if (at === undefined && ['invalid_type', 'invalid_value', 'invalid_union'].includes(issue.code)) {
+    const inside = issue.path.length > 1 ? ` in ${pathText(issue.path.slice(0, -1))}` : '';
+    return [{message: `\`${String(issue.path.at(-1))}\` is missing${inside}`, location: locate(issue.path)}];
   }
-  const missing = issue.code === 'invalid_type' && valueAt(value, issue.path) === undefined;
-  if (missing)
-    return [
-      {
-        message: `\`${String(issue.path.at(-1))}\` is missing${issue.path.length > 1 ? ` in ${pathText(issue.path.slice(0, -1))}` : ''}`,
-        location: locate(issue.path),
-      },
-    ];
+  const branch = issue.code === 'invalid_union' ? nearestBranch(issue.errors) : undefined;
+  if (branch) {
+    return branch.flatMap(inner =>
+      issueFindings({...inner, path: [...issue.path, ...inner.path]}, value, locate),
+    );
+  }
   return [{message: `${where || 'the plan'}: ${wordsOf(issue)}`, location: locate(issue.path)}];
 }
 
-const depth = (issues: readonly Issue[]) => Math.max(0, ...issues.map(issue => issue.path.length));
-
-function wordsOf(issue: Issue): string {
-  // zod's own words begin like this; others are the schema's, and better.
-  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input'))
-    return `must be ${article(issue.expected)}`;
-  if (issue.code === 'invalid_value')
-    return `must be ${issue.values.map(value => JSON.stringify(value)).join(' or ')}`;
-  if (issue.code === 'invalid_union') return 'has a wrong type';
-  return issue.message;
+function nearestField(key: string, path: PlanPath, mapping: unknown): string | undefined {
+  const known = fieldNamesAt(path).filter(name => valueAt(mapping, [name]) === undefined);
+  return known.length > 0 ? `did you mean \`${closest.closest(key, known)}\`?` : undefined;
 }
 
+/** The alternative that was most probably meant: of the right type, with the fewest mistakes. */
+function nearestBranch(branches: readonly Issue[][]): Issue[] | undefined {
+  return branches
+    .filter(issues => !issues.some(isOfWrongType))
+    .toSorted((a, b) => countOf(a) - countOf(b))[0];
+}
+
+const isOfWrongType = ({path, code}: Issue) =>
+  path.length === 0 && (code === 'invalid_type' || code === 'invalid_value' || code === 'invalid_union');
+
+const countOf = (issues: readonly Issue[]) =>
+  issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0);
+
+function wordsOf(issue: Issue): string {
+  if (issue.code === 'invalid_value') return `must be ${either(issue.values.map(v => JSON.stringify(v)))}`;
+  if (issue.code === 'invalid_union') return `must be ${either(alternativesOf(issue))}`;
+  if (!/^(Invalid input|Too )/.test(issue.message)) return issue.message;
+  if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}`;
+  if (issue.code === 'too_big') return `must be ${issue.maximum} or less`;
+  if (issue.code !== 'too_small') return issue.message;
+  return issue.origin === 'number' || issue.origin === 'int'
+    ? `must be ${issue.minimum} or more`
+    : 'must not be empty';
+}
+
+function alternativesOf(issue: z.core.$ZodIssueInvalidUnion): string[] {
+  const words = issue.errors.flatMap(issues => issues.filter(isOfWrongType).map(wordsOf));
+  return [...new Set(words.map(text => text.replace(/^must be /, '')))];
+}
+
+function either(words: readonly string[]): string {
+  return words.length > 1 ? `${words.slice(0, -1).join(', ')} or ${words.at(-1)}` : words.join();
+}
+
+const TYPES = new Map([
+  ['record', 'mapping'],
+  ['object', 'mapping'],
+  ['array', 'list'],
+  ['int', 'whole number'],
+  ['boolean', 'boolean: true or false'],
+]);
+
 function article(type: string): string {
-  const name = type === 'record' || type === 'object' ? 'mapping' : type === 'array' ? 'list' : type;
+  const name = TYPES.get(type) ?? type;
   return `${/^[aeiou]/.test(name) ? 'an' : 'a'} ${name}`;
 }
 
@@ -76,6 +99,6 @@ export function pathText(path: PlanPath): string {
 export function valueAt(value: unknown, path: PlanPath): unknown {
   return path.reduce<unknown>((at, part) => {
     if (at === null || typeof at !== 'object') return undefined;
-    return Reflect.get(at, part);
+    return Object.hasOwn(at, part) ? Reflect.get(at, part) : undefined;
   }, value);
 }

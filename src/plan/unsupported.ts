@@ -7,7 +7,7 @@ interface Unsupported {
 }
 
 /** Fields of the schema whose engine is still to come. Refused, because ignoring them would be a promise not kept. */
-const FIELDS: readonly [path: string, what: string][] = [
+export const UNSUPPORTED_FIELDS: readonly [path: string, what: string][] = [
   ['spec.objectives.maxDrillAge', 'judging how long ago a drill passed'],
   ['spec.source.hooks', 'hooks around the snapshot'],
   ['spec.repository.lock', 'object lock'],
@@ -36,7 +36,7 @@ const FIELDS: readonly [path: string, what: string][] = [
 ];
 
 /** Values of a field whose engine is still to come. */
-const VALUES: readonly [path: string, values: readonly string[], what: string][] = [
+export const UNSUPPORTED_VALUES: readonly [path: string, values: readonly string[], what: string][] = [
   ['spec.source.volumes[].method', ['csi', 'filesystem'], 'this method'],
   ['spec.recoveryPoint.policy', ['random', 'at'], 'this policy'],
   ['spec.groups[].onFailure', ['pause'], 'pausing'],
@@ -44,13 +44,13 @@ const VALUES: readonly [path: string, values: readonly string[], what: string][]
 
 /** Every field of a plan, as it was written, that this version does not carry out. */
 export function findUnsupported(value: unknown): Unsupported[] {
-  const fields = FIELDS.flatMap(([pattern, what]) =>
+  const fields = UNSUPPORTED_FIELDS.flatMap(([pattern, what]) =>
     expand(value, pattern).map(path => ({
       message: `\`${String(path.at(-1))}\` is not supported yet (${what})`,
       path,
     })),
   );
-  const values = VALUES.flatMap(([pattern, refused, what]) =>
+  const values = UNSUPPORTED_VALUES.flatMap(([pattern, refused, what]) =>
     expand(value, pattern)
       .filter(path => refused.includes(String(valueAt(value, path))))
       .map(path => ({
@@ -61,10 +61,17 @@ export function findUnsupported(value: unknown): Unsupported[] {
   return [...fields, ...values];
 }
 
-/** Whether a field is one of those, by its path without indices, such as `spec.schedule`. */
+/** Whether a field is one of those or part of one, by its path without indices, such as `spec.schedule.cron`. */
 export function isUnsupported(path: string): boolean {
-  return FIELDS.some(([pattern]) => pattern.replaceAll('[]', '') === path);
+  return UNSUPPORTED_FIELDS.some(([pattern]) => `${path}.`.startsWith(`${withoutLists(pattern)}.`));
 }
+
+/** The values of a field that are refused, by its path without indices. */
+export function unsupportedValues(path: string): readonly string[] {
+  return UNSUPPORTED_VALUES.flatMap(([pattern, values]) => (withoutLists(pattern) === path ? values : []));
+}
+
+const withoutLists = (pattern: string) => pattern.replaceAll('[]', '');
 
 /** All paths of the value that fit a pattern, in which `[]` stands for every item of a list. */
 function expand(value: unknown, pattern: string): PlanPath[] {

@@ -12,7 +12,7 @@ export interface SchemaNode {
   const?: unknown;
   anyOf?: SchemaNode[] | undefined;
   default?: unknown;
-  format?: string | undefined;
+  title?: string | undefined;
   examples?: unknown[] | undefined;
   additionalProperties?: unknown;
 }
@@ -26,7 +26,7 @@ const schemaNode: z.ZodType<SchemaNode> = z.lazy(() =>
     items: schemaNode.optional(),
     enum: z.array(z.unknown()).optional(),
     anyOf: z.array(schemaNode).optional(),
-    format: z.string().optional(),
+    title: z.string().optional(),
     examples: z.array(z.unknown()).optional(),
   }),
 );

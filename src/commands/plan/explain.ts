@@ -1,4 +1,4 @@
-import {existsSync} from 'node:fs';
+import {statSync} from 'node:fs';
 import {Args} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {explainField, explainPlan, type FieldExplanation} from '../../plan/explain.ts';
@@ -18,7 +18,7 @@ export default class PlanExplain extends BaseCommand<typeof PlanExplain> {
 
   async run(): Promise<void> {
     const {subject} = this.args;
-    if (/\.(ya?ml|json)$/.test(subject) || existsSync(subject)) {
+    if (/\.(ya?ml|json)$/.test(subject) || isFile(subject)) {
       const {plan} = await loadPlan(subject);
       const steps = explainPlan(plan);
       this.print({apiVersion: 'pra/v1', kind: 'PlanExplanation', plan: plan.metadata.name, steps}, () =>
@@ -31,12 +31,16 @@ export default class PlanExplain extends BaseCommand<typeof PlanExplain> {
   }
 }
 
+/** A folder `spec` is not meant by `spec`. */
+const isFile = (path: string) => statSync(path, {throwIfNoEntry: false})?.isFile() === true;
+
 function renderField(field: FieldExplanation): string {
   const notYet = (supported: boolean) => (supported ? '' : ' (not supported yet)');
   const facts = [
     `${field.field} <${field.type}>${field.required ? ' required' : ''}${notYet(field.supported)}`,
     ...(field.description ? [`  ${field.description}`] : []),
     ...(field.default === undefined ? [] : [`  default: ${JSON.stringify(field.default)}`]),
+    ...(field.notYet?.length ? [`  not supported yet: ${field.notYet.join(', ')}`] : []),
   ];
   if (field.fields.length === 0) return facts.join('\n');
   const rows = field.fields.map(child => [

@@ -91,6 +91,11 @@ export const timezone = z
   .refine(isTimezone, {error: 'must be a time zone, such as Europe/Paris'})
   .meta({title: 'time zone', examples: ['Europe/Paris']});
 
+/** For a rule between fields: it is checked although some field is wrong too, so that all mistakes are told at once. */
+export const evenIfWrong = {
+  when: ({value}: {value: unknown}) => value !== null && typeof value === 'object' && !Array.isArray(value),
+};
+
 export const jsonValue = z.json();
 
 /** Runs that a step, probe or transform takes part in. */

@@ -1,5 +1,5 @@
 import {z} from 'zod';
-import {jsonValue, modes, name, nameOrGlob, positiveDuration, selectorText} from './field.ts';
+import {evenIfWrong, jsonValue, modes, name, nameOrGlob, positiveDuration, selectorText} from './field.ts';
 
 const patchOperation = z.strictObject({
   op: z.enum(['add', 'remove', 'replace', 'move', 'copy', 'test']).describe('Operation'),
@@ -54,6 +54,7 @@ const step = z
     modes: modes.optional().describe('Runs in which it is done; all by default'),
   })
   .refine(value => (value.run === undefined) !== (value.manual === undefined), {
+    ...evenIfWrong,
     error: 'a step has either `run` or `manual`',
   });
 

@@ -1,6 +1,7 @@
 import {z} from 'zod';
 import {
   command,
+  evenIfWrong,
   jsonValue,
   kind,
   name,
@@ -89,6 +90,7 @@ const http = z
       .describe('What the answer must be'),
   })
   .refine(value => (value.service === undefined) !== (value.url === undefined), {
+    ...evenIfWrong,
     error: 'has either `service` or `url`',
   });
 

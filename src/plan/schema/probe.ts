@@ -1,5 +1,5 @@
 import {z} from 'zod';
-import {duration, jsonValue, modes, name, positiveDuration} from './field.ts';
+import {duration, evenIfWrong, jsonValue, modes, name, positiveDuration} from './field.ts';
 import {probeKinds} from './probe-kind.ts';
 
 export const PROBE_KINDS = [
@@ -60,6 +60,7 @@ export const probe = z
     policy: policy.prefault({}).describe('How often it is asked, and when it is decided'),
   })
   .refine(value => kindsIn(value).length === 1, {
+    ...evenIfWrong,
     error: issue => {
       const given = kindsIn(issue.input);
       return given.length > 1

@@ -1,6 +1,7 @@
 import {z} from 'zod';
 import {
   command,
+  evenIfWrong,
   kind,
   name,
   nameOrGlob,
@@ -66,6 +67,7 @@ const volume = z
     reason: z.string().min(1).optional().describe('Why method none is right; goes into the evidence'),
   })
   .refine(value => value.method !== 'dump' || value.dump !== undefined, {
+    ...evenIfWrong,
     error: 'method dump needs `dump` with its commands',
     path: ['dump'],
   })
@@ -74,6 +76,7 @@ const volume = z
     path: ['dump'],
   })
   .refine(value => value.method !== 'none' || value.reason !== undefined, {
+    ...evenIfWrong,
     error: 'method none lets the data come back empty, so it needs a `reason`',
     path: ['reason'],
   });
