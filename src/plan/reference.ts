@@ -1,4 +1,4 @@
-import {Document, type Node} from 'yaml';
+import {Document, isScalar, isSeq, type Node} from 'yaml';
 import {explainField, type FieldExplanation} from './explain.ts';
 import {PROBE_KINDS} from './schema/probe.ts';
 import {schemaAt} from './walk.ts';
@@ -32,8 +32,8 @@ const SECTIONS = ['apiVersion', 'kind', 'metadata', 'spec'];
 /** The reference page of the plan in Markdown: a section for each part, with an example and a row per field. */
 export function planReference(example: ExampleAt): string {
   const parts = explainField('spec').fields.map(field => `spec.${field.name}`);
-  const top = SECTIONS.map(name => rowOf(explainField(name))).join('');
-  const scalars = rowsBelow('metadata').join('');
+  const top = SECTIONS.map(name => rowOf(explainField(name), example)).join('');
+  const scalars = rowsBelow('metadata', example).join('');
   return [
     INTRODUCTION,
     `## The file\n\n${yamlOf(['metadata'], example)}${tableOf(top + scalars)}`,
@@ -45,15 +45,15 @@ function sectionOf(path: string, example: ExampleAt): string {
   const field = explainField(path);
   const head = `## ${path}\n\n${sentence(field)}\n\n`;
   if (path !== 'spec.probes')
-    return head + yamlOf(path.split('.'), example) + tableOf(rowOf(field) + below(path));
+    return head + yamlOf(path.split('.'), example) + tableOf(rowOf(field, example) + below(path, example));
   const kinds = PROBE_KINDS.map(kind => kindSection(`${path}.${kind}`, example));
-  const common = rowsBelow(path, name => !PROBE_KINDS.some(kind => kind === name));
+  const common = rowsBelow(path, example, name => !PROBE_KINDS.some(kind => kind === name));
   const links = PROBE_KINDS.map(kind => `[${kind}](#${`${path}.${kind}`.replaceAll('.', '').toLowerCase()})`);
-  return `${head}A probe is of exactly one kind: ${links.join(', ')}.\n\n${tableOf(rowOf(field) + common.join(''))}\n${kinds.join('\n')}`;
+  return `${head}A probe is of exactly one kind: ${links.join(', ')}.\n\n${tableOf(rowOf(field, example) + common.join(''))}\n${kinds.join('\n')}`;
 }
 
 function kindSection(path: string, example: ExampleAt): string {
-  const rows = below(path);
+  const rows = below(path, example);
   const head = `### ${path}\n\n${sentence(explainField(path))}\n\n${yamlOf(path.split('.'), example)}`;
   return rows === '' ? head : head + tableOf(rows);
 }
@@ -65,15 +65,22 @@ function sentence({description = '', supported}: FieldExplanation): string {
 const tableOf = (rows: string) =>
   `| field | type | default | meaning | example |\n| --- | --- | --- | --- | --- |\n${rows}`;
 
-const below = (path: string) => rowsBelow(path).join('');
+const below = (path: string, example: ExampleAt) => rowsBelow(path, example).join('');
 
-function rowsBelow(path: string, wanted: (name: string) => boolean = () => true): string[] {
+function rowsBelow(
+  path: string,
+  example: ExampleAt,
+  wanted: (name: string) => boolean = () => true,
+): string[] {
   return explainField(path)
     .fields.filter(({name}) => wanted(name))
-    .flatMap(({name}) => [rowOf(explainField(`${path}.${name}`)), ...rowsBelow(`${path}.${name}`)]);
+    .flatMap(({name}) => [
+      rowOf(explainField(`${path}.${name}`), example),
+      ...rowsBelow(`${path}.${name}`, example),
+    ]);
 }
 
-function rowOf(field: FieldExplanation): string {
+function rowOf(field: FieldExplanation, example: ExampleAt): string {
   const parts = field.field.split('.');
   const notes = [
     field.description ?? '',
@@ -85,16 +92,18 @@ function rowOf(field: FieldExplanation): string {
     field.type.replaceAll('|', ', '),
     field.required ? '**required**' : field.default === undefined ? '' : code(JSON.stringify(field.default)),
     notes.filter(Boolean).join('; '),
-    exampleOf(parts),
+    exampleOf(example(parts)),
   ];
   return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
 }
 
 const code = (text: string) => `\`${text}\``;
 
-function exampleOf(parts: readonly string[]): string {
-  const examples = schemaAt(parts)?.examples ?? [];
-  return examples.map(value => code(typeof value === 'string' ? value : JSON.stringify(value))).join(', ');
+/** The value of the example plan, if it is one value or a short list of values. */
+function exampleOf(node: Node | undefined): string {
+  if (isScalar(node)) return code(String(node.value));
+  if (!isSeq(node) || !node.items.every(isScalar)) return '';
+  return code(`[${node.items.map(item => item.value).join(', ')}]`);
 }
 
 /** `spec.groups[].steps[].run`. */
