@@ -43,7 +43,8 @@ async function restoreVolume(run: DrillRun, record: VolumeRecord, step: StepHand
   };
   try {
     const {bytes, sha256Ok, durationMs} = await restoreDump({
-      exec: request => execInPod(target, request),
+      // A restore that fails at its beginning must end, however much data is still to come.
+      exec: request => execInPod(target, {...request, drainStdin: true}),
       restic: run.restic,
       record,
       pod,

@@ -76,6 +76,21 @@ describe('a drill of the shop', () => {
     await expectTruthful(run);
   });
 
+  test('fails when the restore command does, with its words, however much data it leaves unread', async () => {
+    const plan = await shop.plan(document => {
+      const dump = ['spec', 'source', 'volumes', 0, 'dump'];
+      document.setIn([...dump, 'command'], ['sh', '-c', 'head -c 50000000 /dev/urandom']);
+      document.setIn(
+        [...dump, 'restore'],
+        ['sh', '-c', 'head -c 1000 >/dev/null; echo not a dump >&2; exit 7'],
+      );
+    });
+    const run = await shop.drill(plan);
+    expect(run.record.verdict, run.stderr).toMatchObject({result: 'failed', exitCode: 3});
+    expect(run.record.verdict.summary).toContain('exit code 7: not a dump');
+    await expectTruthful(run);
+  });
+
   test('fails when a Secret is not in the snapshot, and names the Secret and who needs it', async () => {
     const plan = await shop.plan(hurry);
     const secret = (await shop.cluster.request('GET', DSN)) as KubeObject & {data: unknown; type: string};
