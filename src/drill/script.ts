@@ -4,7 +4,7 @@ import {fileURLToPath} from 'node:url';
 import {PraError} from '../errors.ts';
 import {runProcess} from '../std/process.ts';
 
-/** What a scripted step is told about the run, as environment and as a JSON file named by PRA_CONTEXT. */
+/** What a scripted step is told about the run, as environment and as a JSON file named by PRA_STEP_CONTEXT. */
 export interface ScriptContext {
   drillId: string;
   plan: string;
@@ -49,7 +49,7 @@ export async function runScript(options: ScriptOptions): Promise<void> {
       signal: options.signal,
       env: {
         KUBECONFIG: options.context.kubeconfig,
-        PRA_CONTEXT: contextFile,
+        PRA_STEP_CONTEXT: contextFile,
         PRA_DRILL_ID: options.context.drillId,
         PRA_PLAN: options.context.plan,
         PRA_MODE: options.context.mode,
