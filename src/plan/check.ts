@@ -114,7 +114,10 @@ function contradictions({source}: Outline, probe: Probe, path: PlanPath): Mistak
         }
       : undefined,
     typeof min === 'number' && typeof max === 'number' && min > max
-      ? {message: `no number is ${min} at least and ${max} at most`, path: [...path, 'k8s', 'expect', 'count']}
+      ? {
+          message: `no number is ${min} at least and ${max} at most`,
+          path: [...path, 'k8s', 'expect', 'count'],
+        }
       : undefined,
     comparison(probe, path),
   ].filter(mistake => mistake !== undefined);
@@ -124,7 +127,8 @@ function contradictions({source}: Outline, probe: Probe, path: PlanPath): Mistak
 function comparison({name, compare, sql, http}: Probe, path: PlanPath): Mistake | undefined {
   if (compare === undefined || sql !== undefined) return undefined;
   const at = [...path, 'compare'];
-  if (!http) return {message: `probe ${name} has nothing to compare: only sql and http give a value`, path: at};
+  if (!http)
+    return {message: `probe ${name} has nothing to compare: only sql and http give a value`, path: at};
   const json = http.expect?.json;
   if (!json) return {message: `probe ${name} has nothing to compare: its http needs expect.json`, path: at};
   if (json.equals === undefined) return undefined;

@@ -31,7 +31,11 @@ export async function loadPlan(file: string): Promise<LoadedPlan> {
   const {value, locate} = parseYaml(await readPlan(file), file);
   const parsed = planSchema.safeParse(value);
   const outline = outlineOf(value);
-  const place = ({message, path, hint}: Mistake, key = false) => ({message, hint, location: locate(path, key)});
+  const place = ({message, path, hint}: Mistake, key = false) => ({
+    message,
+    hint,
+    location: locate(path, key),
+  });
   const circle = findCircle(outline);
   const refusal = refuse(file, {
     invalid: [

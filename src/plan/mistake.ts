@@ -24,9 +24,7 @@ function issueFindings(issue: Issue, value: unknown, locate: Locate): Finding[] 
   }
   if (at === undefined && ['invalid_type', 'invalid_value', 'invalid_union'].includes(issue.code)) {
     const inside = issue.path.length > 1 ? ` in ${pathText(issue.path.slice(0, -1))}` : '';
-    return [
-      {message: `\`${String(issue.path.at(-1))}\` is missing${inside}`, location: locate(issue.path)},
-    ];
+    return [{message: `\`${String(issue.path.at(-1))}\` is missing${inside}`, location: locate(issue.path)}];
   }
   const branch = issue.code === 'invalid_union' ? nearestBranch(issue.errors) : undefined;
   if (branch) {

@@ -18,9 +18,7 @@ const REASONS = new Map([
 export async function readPlan(file: string): Promise<string> {
   const bytes = await readBytes(file);
   if (bytes.length > MAX_PLAN_BYTES)
-    throw invalidPlan(file, [
-      {message: 'the file is larger than 1 MiB, which no plan is', location: {file}},
-    ]);
+    throw invalidPlan(file, [{message: 'the file is larger than 1 MiB, which no plan is', location: {file}}]);
   if (!isUtf8(bytes))
     throw invalidPlan(file, [{message: 'the file is not UTF-8 text', location: placeOfBroken(bytes, file)}]);
   return bytes.toString('utf8');

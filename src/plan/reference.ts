@@ -44,7 +44,8 @@ export function planReference(example: ExampleAt): string {
 function sectionOf(path: string, example: ExampleAt): string {
   const field = explainField(path);
   const head = `## ${path}\n\n${sentence(field)}\n\n`;
-  if (path !== 'spec.probes') return head + yamlOf(path.split('.'), example) + tableOf(rowOf(field, example) + below(path, example));
+  if (path !== 'spec.probes')
+    return head + yamlOf(path.split('.'), example) + tableOf(rowOf(field, example) + below(path, example));
   const kinds = PROBE_KINDS.map(kind => kindSection(`${path}.${kind}`, example));
   const common = rowsBelow(path, example, name => !PROBE_KINDS.some(kind => kind === name));
   const links = PROBE_KINDS.map(kind => `[${kind}](#${`${path}.${kind}`.replaceAll('.', '').toLowerCase()})`);
@@ -66,7 +67,11 @@ const tableOf = (rows: string) =>
 
 const below = (path: string, example: ExampleAt) => rowsBelow(path, example).join('');
 
-function rowsBelow(path: string, example: ExampleAt, wanted: (name: string) => boolean = () => true): string[] {
+function rowsBelow(
+  path: string,
+  example: ExampleAt,
+  wanted: (name: string) => boolean = () => true,
+): string[] {
   return explainField(path)
     .fields.filter(({name}) => wanted(name))
     .flatMap(({name}) => [
@@ -114,6 +119,9 @@ function pathWithLists(parts: readonly string[]): string {
 function yamlOf(path: readonly string[], example: ExampleAt): string {
   const node = example(path);
   if (!node) return '';
-  const text = new Document({[path.at(-1) ?? '']: node}).toString({lineWidth: 110, flowCollectionPadding: false});
+  const text = new Document({[path.at(-1) ?? '']: node}).toString({
+    lineWidth: 110,
+    flowCollectionPadding: false,
+  });
   return `\`\`\`yaml\n${text}\`\`\`\n\n`;
 }

@@ -17,7 +17,8 @@ const PROOF = [
 export function refuse(file: string, faults: Faults): PraError | undefined {
   const {invalid, circle, unsupported, unproved} = faults;
   const proof = unproved && {message: 'no required probe proves data', hint: PROOF[0], location: unproved};
-  const all = (...findings: (Finding | undefined)[]) => inOrder(findings.filter(finding => finding !== undefined));
+  const all = (...findings: (Finding | undefined)[]) =>
+    inOrder(findings.filter(finding => finding !== undefined));
   if (invalid.length > 0) return invalidPlan(file, all(...invalid, circle, ...unsupported, proof));
   if (circle) {
     return new PraError('PLAN_CYCLE', circle.message, {
