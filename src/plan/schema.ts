@@ -20,7 +20,7 @@ const spec = z.strictObject({
   objectives: objectives.describe('What the recovery is measured against'),
   source: source.describe('What is protected, and how'),
   repository: repository.describe('Where snapshots are kept'),
-  recoveryPoint: recoveryPoint.default({policy: 'fresh'}).describe('Which snapshot a drill recovers'),
+  recoveryPoint: recoveryPoint.prefault({policy: 'fresh'}).describe('Which snapshot a drill recovers'),
   target: target.describe('Where a drill recovers to'),
   isolation: isolation.prefault({}).describe('What keeps a drill from touching the world'),
   transforms: z.array(transform).default([]).describe('Changes of objects on their way into the target'),

@@ -32,7 +32,7 @@ export function parseYaml(text: string, file: string): ParsedFile {
   if (!document || document.contents === null)
     throw invalidPlan(file, [{message: 'the file is empty', location: at(0)}]);
   const locate = (path: PlanPath, key = false) => locateIn(document, lines, file, path, key);
-  const value = valueOf(document, file, at);
+  const value = readValue(document, file, at);
   const deep = pathBelow(value, MAX_DEPTH);
   if (deep) throw invalidPlan(file, [{message: TOO_DEEP, location: locate(deep)}]);
   return {value, locate};
@@ -55,7 +55,7 @@ function syntaxMistakes(documents: readonly Document.Parsed<ParsedNode>[], at: P
   ];
 }
 
-function valueOf(document: Document.Parsed<ParsedNode>, file: string, at: Place): unknown {
+function readValue(document: Document.Parsed<ParsedNode>, file: string, at: Place): unknown {
   try {
     return document.toJS({maxAliasCount: 50});
   } catch (error) {

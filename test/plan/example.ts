@@ -1,18 +1,21 @@
 import {readFileSync} from 'node:fs';
 import {isCollection, isMap, isNode, isSeq, type Node, parseAllDocuments} from 'yaml';
 
-const documents = [...parseAllDocuments(readFileSync(new URL('every-field.yaml', import.meta.url), 'utf8'))];
+/** The documents of the file; the first one is a plan, the others have what cannot stand beside it. */
+export const examples = [
+  ...parseAllDocuments(readFileSync(new URL('every-field.yaml', import.meta.url), 'utf8')),
+];
 
 /** A plan with every field of the schema, which no real plan could have. */
-export const [everyField] = documents;
+export const [everyField] = examples;
 
 /** The first example of a path without indices: of lists, that of the first item that has it. */
 export function exampleAt(path: readonly string[]): Node | undefined {
-  return firstDefined(documents.map(({contents}) => partAt(contents, path)));
+  return firstDefined(examples.map(({contents}) => partAt(contents, path)));
 }
 
 /** All paths without indices that have an example, such as `spec.groups.steps.run`. */
-export const examplePaths = () => documents.flatMap(({contents}) => pathsOf(contents, []));
+export const examplePaths = () => examples.flatMap(({contents}) => pathsOf(contents, []));
 
 function partAt(from: unknown, path: readonly string[]): Node | undefined {
   const [part, ...rest] = path;

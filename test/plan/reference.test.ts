@@ -19,10 +19,19 @@ const pathsBelow = (path: string): string[] =>
     return [own, ...pathsBelow(own)];
   });
 
+/** As the formatter of the project writes it: lists of plain values on one line where they fit. */
+const schemaText = () =>
+  `${JSON.stringify(planJsonSchema(), null, 2)}\n`.replace(
+    /^(.*)\[\n([^[\]{}]*?)\n *\](,?)$/gm,
+    (all, start, items, end) => {
+      const line = `${start}[${items.trim().replace(/\n */g, ' ')}]${end}`;
+      return line.length <= 110 ? line : all;
+    },
+  );
+
 describe('what is generated from the plan schema', () => {
   test('the schema for editors is current (vitest -u writes it)', async () => {
-    const text = `${JSON.stringify(planJsonSchema(), null, 2)}\n`;
-    await expect(text).toMatchFileSnapshot('../../plans/plan.schema.json');
+    await expect(schemaText()).toMatchFileSnapshot('../../plans/plan.schema.json');
   });
 
   test('the reference of the plan is current (vitest -u writes it)', async () => {
