@@ -1,5 +1,5 @@
 import {randomBytes} from 'node:crypto';
-import {mkdir, writeFile} from 'node:fs/promises';
+import {mkdir, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {Flags} from '@oclif/core';
 import {BaseCommand} from '../cli/base-command.ts';
@@ -51,6 +51,8 @@ Needs Linux and root. Exit codes: those of \`pra drill run\`.`;
 
     this.note('1. a source cluster with a shop in it');
     await stopSource();
+    // Sample data of an earlier quickstart, perhaps of another version of pra.
+    await rm(join(dir, 'repository'), {recursive: true, force: true});
     const where = `file://${join(dir, 'repository')}`;
     let kept = false;
     try {

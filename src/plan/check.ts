@@ -120,6 +120,7 @@ function contradictions({source}: Outline, probe: Probe, path: PlanPath): Mistak
         }
       : undefined,
     comparison(probe, path),
+    emptyProof(probe, path),
   ].filter(mistake => mistake !== undefined);
 }
 
@@ -133,4 +134,19 @@ function comparison({name, compare, sql, http}: Probe, path: PlanPath): Mistake 
   if (!json) return {message: `probe ${name} has nothing to compare: its http needs expect.json`, path: at};
   if (json.equals === undefined) return undefined;
   return {message: `probe ${name} says twice what is expected: by expect.json.equals and here`, path: at};
+}
+
+/** A query that may answer anything proves no data: zero rows would be as green as all of them. */
+function emptyProof({name, proves, compare, sql, http}: Probe, path: PlanPath): Mistake | undefined {
+  if ((proves !== 'dataPresent' && proves !== 'dataCurrent') || compare !== undefined) return undefined;
+  const hint = 'add `compare: {baseline: snapshot}`, or `compare: {equals: …}`';
+  if (sql !== undefined)
+    return {message: `probe ${name} proves data, and takes any answer`, path: [...path, 'sql'], hint};
+  const {json, bodyIncludes} = http?.expect ?? {};
+  if (http === undefined || bodyIncludes !== undefined || json?.equals !== undefined) return undefined;
+  return {
+    message: `probe ${name} proves data, and takes any answer`,
+    path: [...path, 'http'],
+    hint: json ? hint : 'say what is expected: expect.bodyIncludes, or expect.json with `compare`',
+  };
 }

@@ -12,13 +12,16 @@ const outline = z.object({
   groups: items({name: text, dependsOn: texts}),
   probes: items({
     name: text,
+    proves: text,
     health: z.object({groups: texts}).optional().catch(undefined),
     k8s: z
       .object({expect: z.object({count: z.record(z.string(), z.unknown())})})
       .optional()
       .catch(undefined),
     http: z
-      .object({expect: z.object({json: z.looseObject({}).optional()}).optional()})
+      .object({
+        expect: z.object({json: z.looseObject({}).optional(), bodyIncludes: text}).optional(),
+      })
       .optional()
       .catch(undefined),
     sql: anything,

@@ -88,7 +88,7 @@ describe('writeSkeleton', () => {
       code: 'PLAN_INVALID',
       findings: expect.arrayContaining([
         expect.objectContaining({
-          message: expect.stringContaining('spec.source.volumes[0].method'),
+          message: expect.stringContaining('`method` is missing in spec.source.volumes[0]'),
         }),
       ]),
     });

@@ -2,12 +2,14 @@ import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, test} from 'vitest';
+import {removeLocalCluster} from '../../src/local/down.ts';
 import {builtInTarget} from '../../src/local/module.ts';
 import {applyTarget, destroyTarget} from '../../src/terraform/run.ts';
 import {prepareWorkspace} from '../../src/terraform/workspace.ts';
 import {resolveTool} from '../../src/tool/resolve.ts';
 import {leftOf, tracesOf} from './footprint.ts';
 
+const name = `test-tofu-${process.pid}`;
 let dir: string;
 
 beforeAll(async () => {
@@ -16,12 +18,12 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await removeLocalCluster({name});
   delete process.env.PRA_STATE_DIR;
   await rm(dir, {recursive: true, force: true});
 });
 
 test('OpenTofu brings the same target up, and leaves as little', async () => {
-  const name = `test-tofu-${process.pid}`;
   const {path} = await resolveTool('tofu');
   const workspace = await prepareWorkspace({
     binary: path,

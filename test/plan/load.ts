@@ -1,6 +1,7 @@
-import {mkdtempSync, writeFileSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {afterAll} from 'vitest';
 import {PraError} from '../../src/errors.ts';
 import {type LoadedPlan, loadPlan} from '../../src/plan/load.ts';
 
@@ -26,8 +27,16 @@ export function planWith(from: string, to: string): string {
   return PLAN.replace(from, () => to);
 }
 
+const folder = mkdtempSync(join(tmpdir(), 'pra-plan-'));
+let plans = 0;
+
+afterAll(() => rmSync(folder, {recursive: true, force: true}));
+
+/** Writes a plan into a folder of its own, which goes with the tests of the file. */
 export const planFile = (content: string | Uint8Array): string => {
-  const file = join(mkdtempSync(join(tmpdir(), 'pra-plan-')), 'plan.yaml');
+  plans += 1;
+  const file = join(folder, String(plans), 'plan.yaml');
+  mkdirSync(join(folder, String(plans)));
   writeFileSync(file, content);
   return file;
 };

@@ -1,5 +1,5 @@
 import {describe, expect, test} from 'vitest';
-import {mistakesOf, PLAN, planWith, pointedMistakesOf} from './load.ts';
+import {load, mistakesOf, PLAN, planWith, pointedMistakesOf} from './load.ts';
 
 const PROOF = 'command: [ls]}}';
 /** The plan with something after its probe, from line 14 on. */
@@ -338,4 +338,28 @@ test('a name of a wrong type hides no other mistake and makes none up', async ()
   expect((await mistakesOf(content)).mistakes).toEqual([
     expect.stringMatching(/^11:14 spec.groups\[0\].name: must be a name/),
   ]);
+});
+
+describe('a probe that proves data', () => {
+  const proof = (text: string) => and(`    - {name: x, proves: dataPresent, ${text}}`);
+  const http = 'http: {service: shop/web, expect: ';
+
+  test.each([sql, `${http}{}}`, `${http}{json: {path: count}}}`])(
+    'may not take any answer: %s',
+    async text => {
+      expect(await mistakesOf(proof(text))).toEqual([
+        expect.stringContaining('probe x proves data, and takes any answer'),
+      ]);
+    },
+  );
+
+  test.each([
+    `${sql}, compare: {baseline: snapshot}`,
+    `${sql}, compare: {equals: 1}`,
+    `${http}{bodyIncludes: orders}}`,
+    `${http}{json: {path: count, equals: 5}}}`,
+    `${http}{json: {path: count}}}, compare: {baseline: snapshot}`,
+  ])('says what it expects: %s', async text => {
+    await load(proof(text));
+  });
 });
