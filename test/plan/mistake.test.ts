@@ -347,7 +347,7 @@ describe('a probe that proves data', () => {
   test.each([sql, `${http}{}}`, `${http}{json: {path: count}}}`])(
     'may not take any answer: %s',
     async text => {
-      expect(await mistakesOf(proof(text))).toEqual([
+      expect((await mistakesOf(proof(text))).mistakes).toEqual([
         expect.stringContaining('probe x proves data, and takes any answer'),
       ]);
     },
