@@ -5,10 +5,12 @@ import type {Cluster} from '../cluster/client.ts';
 import {readSecret} from '../cluster/secret.ts';
 import {PraError} from '../errors.ts';
 import type {Json} from '../std/json.ts';
+import {sleep} from '../std/wait.ts';
 import {openService} from './service-stream.ts';
 
 const STATEMENT_TIMEOUT_MS = 20_000;
 const MAX_ROWS = 1000;
+const GOODBYE_MS = 50;
 
 /** An error of the database itself, with its SQLSTATE. Its text never holds the DSN. */
 export class SqlError extends Error {
@@ -22,9 +24,9 @@ export class SqlError extends Error {
 
 /**
  * SQLSTATEs by which a database says that what a query asks for is not there: a table, a schema, the database. It did
- * answer, and the answer is no. A syntax error (42601) says nothing about the data.
+ * answer, and the answer is no. A syntax error (42601) and a missing permission (42501) say nothing about the data.
  */
-const NOT_THERE = /^(42(?!601)|3D|3F)/;
+const NOT_THERE = /^(42(?!501|601)|3D|3F)/;
 
 export const isNotThere = (error: unknown): error is SqlError =>
   error instanceof SqlError && NOT_THERE.test(error.state);
@@ -104,8 +106,9 @@ export async function useConnection<T>(
     statement_timeout: STATEMENT_TIMEOUT_MS,
     connectionTimeoutMillis: STATEMENT_TIMEOUT_MS,
     application_name: 'pra',
-    // Not from the variables of pg in the environment: they are about other databases.
+    // Both are given so that PGSSLMODE and PGOPTIONS, which are about other databases, are not taken from the environment.
     ssl: false,
+    options: `-c default_transaction_read_only=${readOnly ? 'on' : 'off'}`,
     stream: () => stream as never,
   });
   client.on('error', () => undefined);
@@ -123,7 +126,8 @@ export async function useConnection<T>(
     if (error instanceof pg.DatabaseError) throw new SqlError(error.message, error.code ?? '');
     throw error;
   } finally {
-    await client.end().catch(() => undefined);
+    // The server's own end of a forwarded connection comes a second late, and nothing depends on it.
+    await Promise.race([client.end().catch(() => undefined), sleep(GOODBYE_MS)]);
     stream.destroy();
   }
 }
