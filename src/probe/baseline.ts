@@ -1,7 +1,8 @@
 import type {Cluster} from '../cluster/client.ts';
+import {PraError} from '../errors.ts';
 import type {PlanProbe} from '../plan/schema.ts';
 import type {Json} from '../std/json.ts';
-import {ask, jsonValueOf, openHttp} from './http.ts';
+import {ask, jsonValueOf, mismatchOf, openHttp} from './http.ts';
 import {queryValue} from './sql.ts';
 
 /** Asks the source what the recovered cluster will have to answer: for every probe that compares with the snapshot. */
@@ -20,6 +21,10 @@ export async function measureBaselines(
 async function measure(probe: PlanProbe, cluster: Cluster, signal: AbortSignal): Promise<Json | undefined> {
   if (probe.sql) return queryValue(cluster, probe.sql, signal);
   if (!probe.http) return undefined;
-  const {body} = await ask(probe.http, await openHttp(cluster, probe.http, signal), signal);
-  return jsonValueOf(probe.http, body);
+  const answer = await ask(probe.http, await openHttp(cluster, probe.http, signal), signal);
+  const mismatch = mismatchOf(probe.http, answer);
+  if (!mismatch) return jsonValueOf(probe.http, answer.body);
+  throw new PraError('SNAPSHOT_FAILED', `the source does not pass probe ${probe.name} itself`, {
+    why: mismatch.message,
+  });
 }

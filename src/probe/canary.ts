@@ -5,8 +5,8 @@ import type {Cluster} from '../cluster/client.ts';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {PraError} from '../errors.ts';
 import type {Plan} from '../plan/schema.ts';
-import {sha256} from '../std/json.ts';
-import {withDatabase} from './database.ts';
+import {type Json, sha256} from '../std/json.ts';
+import {isNotThere, withDatabase} from './database.ts';
 import type {Observe} from './probe.ts';
 
 const NAME = 'pra-canary';
@@ -72,10 +72,8 @@ export const observeCanary: Observe = async (_probe, {cluster, canary}, signal) 
     ['ConfigMap', object.nonce, object.writtenAt],
   ];
   if (canary.sqlSecretRef !== undefined) {
-    const rows = await withDatabase(cluster, canary.sqlSecretRef, {readOnly: true, signal}, query =>
-      query('select nonce, written_at from pra_canary where id = 1'),
-    );
-    found.push(['database', text(rows[0]?.[0]), text(rows[0]?.[1])]);
+    const [row] = await readRows(cluster, canary.sqlSecretRef, signal);
+    found.push(['database', text(row?.[0]), text(row?.[1])]);
   }
   const wrong = found.filter(
     ([, nonce]) => nonce === undefined || !sameHash(sha256(nonce), canary.nonceHash),
@@ -99,6 +97,18 @@ export const observeCanary: Observe = async (_probe, {cluster, canary}, signal) 
     observed: wrong[0]?.[2] ?? null,
   };
 };
+
+/** What the table of the canary holds; nothing when there is no such table. */
+async function readRows(cluster: Cluster, secretRef: string, signal: AbortSignal): Promise<Json[][]> {
+  try {
+    return await withDatabase(cluster, secretRef, {readOnly: true, signal}, query =>
+      query('select nonce, written_at from pra_canary where id = 1'),
+    );
+  } catch (error) {
+    if (isNotThere(error)) return [];
+    throw error;
+  }
+}
 
 async function readNonce(
   cluster: Cluster,

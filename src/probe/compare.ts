@@ -15,8 +15,7 @@ export function compareObserved(
 ): Observation {
   const {compare} = probe;
   if (!compare) return {passed: true, message: `saw ${show(observed)}`, observed};
-  if ('equals' in compare)
-    return judge(observed, compare.equals, isDeepStrictEqual(observed, compare.equals), '');
+  if ('equals' in compare) return judge(observed, compare.equals, isWithin(observed, compare.equals, 0), '');
   const baseline = baselines.get(probe.name);
   if (baseline === undefined) {
     throw new PraError('SNAPSHOT_FAILED', `the snapshot has no baseline for probe ${probe.name}`, {
@@ -34,28 +33,46 @@ function judge(observed: Json, expected: Json, passed: boolean, as: string): Obs
   return {passed, message, expected, observed};
 }
 
-/** Numbers may differ by the tolerance, absolute or in per cent of the baseline; everything else must be equal. */
+/**
+ * Numbers may differ by the tolerance, absolute or in per cent of the baseline, also those in the rows of a query;
+ * everything else must be equal.
+ */
 export function isWithin(observed: Json, baseline: Json, tolerance: number | string): boolean {
-  const [a, b] = [asNumber(observed), asNumber(baseline)];
+  if (Array.isArray(observed) && Array.isArray(baseline)) {
+    return (
+      observed.length === baseline.length &&
+      observed.every((value, index) => isWithin(value, baseline[index] ?? null, tolerance))
+    );
+  }
+  const [a, b] = [asDecimal(observed), asDecimal(baseline)];
   if (a === undefined || b === undefined) return isDeepStrictEqual(observed, baseline);
+  if (a === b) return true;
+  const [x, y] = [Number(a), Number(b)];
   const allowed =
-    typeof tolerance === 'number' ? tolerance : (Math.abs(b) * Number.parseFloat(tolerance)) / 100;
-  return Math.abs(a - b) <= allowed;
+    typeof tolerance === 'number' ? tolerance : (Math.abs(y) * Number.parseFloat(tolerance)) / 100;
+  // What is allowed is meant in decimals: 1.1 differs from 1.0 by 0.1 and not by a little more.
+  const rounding = Number.EPSILON * Math.max(Math.abs(x), Math.abs(y));
+  return allowed > 0 && Math.abs(x - y) <= allowed + rounding;
 }
 
-/** PostgreSQL sends counts as text, because they may not fit a JavaScript number. */
-function asNumber(value: Json): number | undefined {
-  if (typeof value === 'number') return value;
-  return typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : undefined;
+/**
+ * A number as the shortest decimal text, so that equal numbers have equal texts. PostgreSQL sends counts as text, because
+ * they may not fit a JavaScript number. A text such as 007 is no number.
+ */
+function asDecimal(value: Json): string | undefined {
+  if (typeof value !== 'number' && typeof value !== 'string') return undefined;
+  const text = String(value);
+  if (!/^-?(0|[1-9]\d*)(\.\d+)?$/.test(text)) return typeof value === 'number' ? text : undefined;
+  const short = text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+  return short === '-0' ? '0' : short;
 }
 
-/** A value as people read it: the cells of a row of a table with commas, its rows with semicolons. */
+/** A value as people read it; the rows of a query without brackets. */
 export function show(value: Json): string {
-  const text = isTable(value) ? value.map(row => row.map(showCell).join(', ')).join('; ') : showCell(value);
+  const text = isRows(value) ? value.map(row => row.map(textOf).join(', ')).join('; ') : textOf(value);
   return text.length > 200 ? `${text.slice(0, 197)}...` : text;
 }
 
-const isTable = (value: Json): value is Json[][] =>
-  Array.isArray(value) && value.length > 0 && value.every(row => Array.isArray(row));
-
-const showCell = (value: Json) => (typeof value === 'string' ? value : JSON.stringify(value));
+const isRows = (value: Json): value is Json[][] =>
+  Array.isArray(value) && value.length > 0 && value.every(Array.isArray);
+const textOf = (value: Json) => (typeof value === 'string' ? value : JSON.stringify(value));

@@ -5,10 +5,12 @@ import type {Cluster} from '../cluster/client.ts';
 import {readSecret} from '../cluster/secret.ts';
 import {PraError} from '../errors.ts';
 import type {Json} from '../std/json.ts';
+import {sleep} from '../std/wait.ts';
 import {openService} from './service-stream.ts';
 
 const STATEMENT_TIMEOUT_MS = 20_000;
 const MAX_ROWS = 1000;
+const GOODBYE_MS = 50;
 
 /** An error of the database itself, with its SQLSTATE. Its text never holds the DSN. */
 export class SqlError extends Error {
@@ -19,6 +21,15 @@ export class SqlError extends Error {
     this.state = state;
   }
 }
+
+/**
+ * SQLSTATEs by which a database says that what a query asks for is not there: a table, a schema, the database. It did
+ * answer, and the answer is no. A syntax error (42601) and a missing permission (42501) say nothing about the data.
+ */
+const NOT_THERE = /^(42(?!501|601)|3D|3F)/;
+
+export const isNotThere = (error: unknown): error is SqlError =>
+  error instanceof SqlError && NOT_THERE.test(error.state);
 
 /** How to reach a database inside the cluster, from its DSN. */
 export interface Dsn {
@@ -36,7 +47,7 @@ export interface Dsn {
  */
 export function parseDsn(text: string, namespace: string): Dsn {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || !url.hostname) {
+  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || !url.hostname || !isDecodable(url)) {
     throw new PraError(
       'PLAN_INVALID',
       'the Secret of a sql probe does not hold a DSN such as postgres://user:password@service.namespace.svc:5432/database',
@@ -51,6 +62,14 @@ export function parseDsn(text: string, namespace: string): Dsn {
     password: decodeURIComponent(url.password),
     database: decodeURIComponent(url.pathname.slice(1)) || 'postgres',
   };
+}
+
+function isDecodable(url: URL): boolean {
+  try {
+    return decodeURIComponent(`${url.username}${url.password}${url.pathname}`) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** Connects to a database inside the cluster and lets `work` use it. `readOnly` sessions cannot write, whatever the query says. */
@@ -87,24 +106,36 @@ export async function useConnection<T>(
     statement_timeout: STATEMENT_TIMEOUT_MS,
     connectionTimeoutMillis: STATEMENT_TIMEOUT_MS,
     application_name: 'pra',
-    ...(readOnly ? {options: '-c default_transaction_read_only=on'} : {}),
+    // Both are given so that PGSSLMODE and PGOPTIONS, which are about other databases, are not taken from the environment.
+    ssl: false,
+    options: `-c default_transaction_read_only=${readOnly ? 'on' : 'off'}`,
     stream: () => stream as never,
   });
   client.on('error', () => undefined);
   try {
     await client.connect();
+    // In a transaction that is read-only, and with one statement at a time, no query can make it read-write.
+    if (readOnly) await client.query('begin transaction read only; select 1');
     return await work(async (sql, values = []) => {
-      const result = await client.query({text: sql, values, rowMode: 'array'});
-      return z.array(z.array(z.json())).parse(JSON.parse(JSON.stringify(result.rows.slice(0, MAX_ROWS))));
+      const config = {text: sql, values, rowMode: 'array', queryMode: 'extended'} as const;
+      const {rows} = await client.query(config);
+      if (rows.length > MAX_ROWS) throw tooManyRows();
+      return z.array(z.array(z.json())).parse(JSON.parse(JSON.stringify(rows)));
     });
   } catch (error) {
     if (error instanceof pg.DatabaseError) throw new SqlError(error.message, error.code ?? '');
     throw error;
   } finally {
-    await client.end().catch(() => undefined);
+    // The server's own end of a forwarded connection comes a second late, and nothing depends on it.
+    await Promise.race([client.end().catch(() => undefined), sleep(GOODBYE_MS)]);
     stream.destroy();
   }
 }
+
+const tooManyRows = () =>
+  new PraError('PLAN_INVALID', `a sql probe gives more than ${MAX_ROWS} rows`, {
+    next: ['let the query count or sum them'],
+  });
 
 /** pg wants a socket that it connects itself; a forwarded port is connected already. */
 function asSocket(stream: Duplex): Duplex {

@@ -2,7 +2,9 @@ import {Writable} from 'node:stream';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {execInPod} from '../cluster/exec.ts';
 import {listAll} from '../cluster/list.ts';
+import type {KubeObject} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
+import {stringAt} from '../std/json-at.ts';
 import type {Observe} from './probe.ts';
 
 const MAX_OUTPUT_BYTES = 64 * 1024;
@@ -16,13 +18,17 @@ export const observeExec: Observe = async (probe, {cluster}, signal) => {
     labelSelector: wanted.selector,
     signal,
   });
-  const pod = pods[0]?.metadata.name;
-  if (pod === undefined)
+  if (pods.length === 0)
     return {passed: false, message: `no pod in ${wanted.namespace} fits ${wanted.selector}`};
-  let output = '';
+  const pod = pods.find(runs)?.metadata.name;
+  if (pod === undefined)
+    return {passed: false, message: `no pod in ${wanted.namespace} that fits ${wanted.selector} runs`};
+  const chunks: Buffer[] = [];
+  let size = 0;
   const stdout = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      if (output.length < MAX_OUTPUT_BYTES) output += chunk.toString('utf8');
+      if (size < MAX_OUTPUT_BYTES) chunks.push(chunk);
+      size += chunk.length;
       done();
     },
   });
@@ -36,12 +42,27 @@ export const observeExec: Observe = async (probe, {cluster}, signal) => {
     signal,
   });
   const {expect} = wanted;
-  const said = expect.stdoutIncludes === undefined || output.includes(expect.stdoutIncludes);
-  const passed = exitCode === expect.exitCode && said;
+  if (exitCode !== expect.exitCode)
+    return {
+      passed: false,
+      message: `exit code ${exitCode}, expected ${expect.exitCode}`,
+      expected: expect.exitCode,
+      observed: exitCode,
+    };
+  const output = Buffer.concat(chunks).toString('utf8');
+  if (expect.stdoutIncludes === undefined || output.includes(expect.stdoutIncludes))
+    return {passed: true, message: `exit code ${exitCode}`, expected: expect.exitCode, observed: exitCode};
+  if (size >= MAX_OUTPUT_BYTES)
+    throw new PraError('EXEC_FAILED', 'the command writes too much to look through', {
+      why: `"${expect.stdoutIncludes}" is not in its first ${MAX_OUTPUT_BYTES / 1024} KiB`,
+    });
   return {
-    passed,
-    message: `exit code ${exitCode}${said ? '' : `, and its output does not contain "${expect.stdoutIncludes}"`}`,
-    expected: expect.exitCode,
-    observed: exitCode,
+    passed: false,
+    message: `exit code ${exitCode}, and its output does not contain "${expect.stdoutIncludes}"`,
+    expected: expect.stdoutIncludes,
+    observed: output.slice(0, 200),
   };
 };
+
+const runs = (pod: KubeObject) =>
+  stringAt(pod, 'status', 'phase') === 'Running' && pod.metadata.deletionTimestamp === undefined;

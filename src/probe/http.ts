@@ -45,13 +45,31 @@ function serviceOf({service}: HttpProbe): {namespace: string; name: string} {
   return splitRef(service);
 }
 
-/** The value that a baseline of an http probe keeps. */
-export function jsonValueOf(wanted: HttpProbe, body: string): Json | undefined {
-  if (!wanted.expect.json) return undefined;
-  return readPath(JSON.parse(body), wanted.expect.json.path) ?? null;
+interface Answer {
+  status: number;
+  /** At most 1 MiB of it. */
+  body: string;
+  cut: boolean;
 }
 
-function mismatchOf(wanted: HttpProbe, answer: {status: number; body: string}): Observation | undefined {
+/** The value that a baseline of an http probe keeps. Call it only with an answer that has no mismatch. */
+export function jsonValueOf(wanted: HttpProbe, body: string): Json | undefined {
+  return wanted.expect.json && readPath(parseJson(body), wanted.expect.json.path);
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What is wrong with an answer, apart from the value that is compared.
+ * @throws PraError when the answer is too large to tell
+ */
+export function mismatchOf(wanted: HttpProbe, answer: Answer): Observation | undefined {
   const {status, bodyIncludes} = wanted.expect;
   if (answer.status !== status) {
     return {
@@ -62,6 +80,7 @@ function mismatchOf(wanted: HttpProbe, answer: {status: number; body: string}): 
     };
   }
   if (bodyIncludes !== undefined && !answer.body.includes(bodyIncludes)) {
+    if (answer.cut) throw tooLarge();
     return {
       passed: false,
       message: `the answer does not contain "${bodyIncludes}"`,
@@ -69,15 +88,25 @@ function mismatchOf(wanted: HttpProbe, answer: {status: number; body: string}): 
       observed: answer.body.slice(0, 200),
     };
   }
-  return undefined;
+  return wanted.expect.json && mismatchOfJson(wanted.expect.json.path, answer);
 }
 
+function mismatchOfJson(path: string, answer: Answer): Observation | undefined {
+  if (answer.cut) throw tooLarge();
+  const body = parseJson(answer.body);
+  if (body === undefined)
+    return {passed: false, message: 'the answer is not JSON', observed: answer.body.slice(0, 200)};
+  if (readPath(body, path) !== undefined) return undefined;
+  return {passed: false, message: `the answer has no ${path}`, observed: answer.body.slice(0, 200)};
+}
+
+const tooLarge = () =>
+  new PraError('CLUSTER_REQUEST_FAILED', 'the answer is too large to look through', {
+    why: `it has more than ${MAX_BODY_BYTES / 1024 / 1024} MiB`,
+  });
+
 /** One GET over a connection that is there already. */
-export async function ask(
-  wanted: HttpProbe,
-  stream: Duplex,
-  signal: AbortSignal,
-): Promise<{status: number; body: string}> {
+export async function ask(wanted: HttpProbe, stream: Duplex, signal: AbortSignal): Promise<Answer> {
   const host = serviceOf(wanted).name;
   // Certificates inside a cluster name services, seldom an authority that is known outside; what is proved here is the answer.
   const createConnection = () =>
@@ -93,7 +122,6 @@ export async function ask(
       host,
       headers: {host, connection: 'close', 'user-agent': 'pra'},
       createConnection,
-
       signal,
     },
     resolve,
@@ -110,7 +138,8 @@ export async function ask(
       if (size > MAX_BODY_BYTES) break;
       chunks.push(chunk);
     }
-    return {status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8')};
+    const body = Buffer.concat(chunks).toString('utf8');
+    return {status: response.statusCode ?? 0, body, cut: size > MAX_BODY_BYTES};
   } finally {
     stream.destroy();
   }

@@ -7,7 +7,8 @@ const json = z.json();
 export function readPath(value: unknown, path: string): Json | undefined {
   const parts = path.split(/[.[\]]+/).filter(part => part !== '' && part !== '$');
   const found = parts.reduce<unknown>(
-    (at, part) => (at !== null && typeof at === 'object' ? Reflect.get(at, part) : undefined),
+    (at, part) =>
+      at !== null && typeof at === 'object' && Object.hasOwn(at, part) ? Reflect.get(at, part) : undefined,
     value,
   );
   const parsed = json.safeParse(found);

@@ -1,6 +1,7 @@
+import {isDeepStrictEqual} from 'node:util';
 import {discoverResources} from '../cluster/discover.ts';
 import {listAll} from '../cluster/list.ts';
-import type {KubeObject} from '../cluster/object.ts';
+import {groupOf, type KubeObject} from '../cluster/object.ts';
 import {ResourceMap} from '../cluster/resource-map.ts';
 import {PraError} from '../errors.ts';
 import type {Json} from '../std/json.ts';
@@ -12,9 +13,9 @@ import type {Observation, Observe} from './probe.ts';
 export const observeK8s: Observe = async (probe, {cluster}, signal) => {
   const wanted = probe.k8s;
   if (!wanted) throw new PraError('BUG', 'not a k8s probe');
-  const known = new ResourceMap(await discoverResources(cluster, {signal}));
-  const type =
-    wanted.apiVersion === undefined ? known.named(wanted.kind) : known.find(wanted.apiVersion, wanted.kind);
+  const spelling =
+    wanted.apiVersion === undefined ? wanted.kind : `${wanted.kind}.${groupOf(wanted.apiVersion)}`;
+  const type = new ResourceMap(await discoverResources(cluster, {signal})).named(spelling);
   if (!type) return judgeUnknownKind(wanted);
   const objects = await listAll(cluster, type, {
     signal,
@@ -70,12 +71,23 @@ function judgeObjects(
       observed: found.length,
     };
   }
-  const values = found.map(object => readPath(object, expect.jsonPath));
-  const passed = found.length > 0 && values.every(value => show(value ?? null) === show(expect.equals));
+  const values = found.map(object => readPath(object, expect.jsonPath) ?? null);
+  const {jsonPath, equals} = expect;
+  const passed = found.length > 0 && values.every(value => isSame(value, equals));
+  const saw =
+    found.length === 0
+      ? `there is no such ${kind}`
+      : `${jsonPath} is ${[...new Set(values.map(show))].join(', ')}`;
+  const message = passed ? saw : `${saw}, expected ${show(equals)}`;
   // One value where all hold the same, which is what a reader expects to see.
-  const distinct = [...new Set(values.map(value => show(value ?? null)))];
-  const observed: Json = distinct.length === 1 ? (values[0] ?? null) : values.map(value => value ?? null);
-  return {passed, message: `${expect.jsonPath} is ${show(observed)}`, expected: expect.equals, observed};
+  const isOne = values.every(value => isDeepStrictEqual(value, values[0]));
+  return {passed, message, expected: equals, observed: isOne ? (values[0] ?? null) : values};
+}
+
+/** Labels and annotations hold text, so that `true` in a plan also means their "true". */
+function isSame(value: Json, wanted: Json): boolean {
+  if (value === null || typeof value === 'object') return isDeepStrictEqual(value, wanted);
+  return typeof wanted !== 'object' && String(value) === String(wanted);
 }
 
 type Expectation =

@@ -1,5 +1,6 @@
 import type {Cluster} from '../cluster/client.ts';
 import type {ResourceType} from '../cluster/object.ts';
+import {messageOf, PraError} from '../errors.ts';
 import type {PlanProbe} from '../plan/schema.ts';
 import type {Json} from '../std/json.ts';
 
@@ -38,3 +39,8 @@ export interface Observation {
 
 /** One kind of probe: looks once. Throwing means that it could not look, which is no verdict on what it looks at. */
 export type Observe = (probe: PlanProbe, context: ProbeContext, signal: AbortSignal) => Promise<Observation>;
+
+/** What an error says, with its cause where it is known. */
+export function explain(error: unknown): string {
+  return error instanceof PraError && error.why ? `${error.message}: ${error.why}` : messageOf(error);
+}

@@ -1,11 +1,10 @@
-import {messageOf, PraError} from '../errors.ts';
 import type {DrillProbe, DrillSample} from '../evidence/record.ts';
 import type {PlanProbe} from '../plan/schema.ts';
 import {type Clock, systemClock} from '../std/clock.ts';
 import {formatDuration} from '../std/duration.ts';
 import {sleep, withDeadline} from '../std/wait.ts';
 import {kindOf, observe} from './kind.ts';
-import type {Observation, ProbeContext} from './probe.ts';
+import {explain, type Observation, type ProbeContext} from './probe.ts';
 
 const LOOK_TIMEOUT_MS = 30_000;
 const MAX_SAMPLES = 50;
@@ -34,15 +33,24 @@ export async function runProbe(
   const began = clock.monotonic();
   const samples: DrillSample[] = [];
   const tally = {passes: 0, failures: 0, errors: 0};
+  const elapsed = () => clock.monotonic() - began;
+  const leftMs = () => Math.max(0, Math.ceil(policy.timeout - elapsed()));
   let last: Observation | undefined;
   for (;;) {
     options.signal.throwIfAborted();
-    const {sample, seen} = await takeSample(look, options.signal, clock);
+    const deadlineMs = Math.min(LOOK_TIMEOUT_MS, leftMs());
+    const {sample, seen} = await takeSample(look, deadlineMs, options.signal, clock);
     if (seen) last = seen;
-    if (samples.length < MAX_SAMPLES) samples.push(sample);
+    // The last one is the one that decides: it is always kept.
+    if (samples.length === MAX_SAMPLES) samples.pop();
+    samples.push(sample);
     options.onSample?.(sample);
     count(tally, sample.outcome);
-    const verdict = decide(tally, policy, clock.monotonic() - began);
+    let verdict = decide(tally, policy, elapsed());
+    if (!verdict) {
+      await sleep(Math.min(policy.interval, leftMs()), options.signal);
+      verdict = decide(tally, policy, elapsed());
+    }
     if (verdict) {
       const message = verdict.message ?? sample.message;
       return {
@@ -54,16 +62,16 @@ export async function runProbe(
         expected: last?.expected,
         observed: last?.observed,
         samples,
-        durationMs: clock.monotonic() - began,
+        durationMs: elapsed(),
         message,
       };
     }
-    await sleep(policy.interval, options.signal);
   }
 }
 
 async function takeSample(
   look: (signal: AbortSignal) => Promise<Observation>,
+  deadlineMs: number,
   signal: AbortSignal,
   clock: Clock,
 ): Promise<{sample: DrillSample; seen?: Observation}> {
@@ -71,14 +79,12 @@ async function takeSample(
   const began = clock.monotonic();
   const took = () => clock.monotonic() - began;
   try {
-    const seen = await look(withDeadline(LOOK_TIMEOUT_MS, signal));
+    const seen = await look(withDeadline(deadlineMs, signal));
     const outcome = seen.passed ? 'passed' : 'failed';
     return {sample: {at, outcome, message: seen.message, observed: seen.observed, durationMs: took()}, seen};
   } catch (error) {
     signal.throwIfAborted();
-    const message =
-      error instanceof PraError && error.why ? `${error.message}: ${error.why}` : messageOf(error);
-    return {sample: {at, outcome: 'error', message, durationMs: took()}};
+    return {sample: {at, outcome: 'error', message: explain(error), durationMs: took()}};
   }
 }
 

@@ -2,11 +2,8 @@ import type {Cluster} from '../cluster/client.ts';
 import {PraError} from '../errors.ts';
 import type {Json} from '../std/json.ts';
 import {compareObserved} from './compare.ts';
-import {SqlError, withDatabase} from './database.ts';
+import {isNotThere, withDatabase} from './database.ts';
 import type {Observe} from './probe.ts';
-
-/** Class 42 of SQLSTATE: what the query asks for is not there, such as a table. The database did answer, and the answer is no. */
-const NOT_THERE = /^(42|3F)/;
 
 /** A query gives what the plan expects. */
 export const observeSql: Observe = async (probe, {cluster, baselines}, signal) => {
@@ -14,8 +11,7 @@ export const observeSql: Observe = async (probe, {cluster, baselines}, signal) =
   try {
     return compareObserved(probe, await queryValue(cluster, probe.sql, signal), baselines);
   } catch (error) {
-    if (error instanceof SqlError && NOT_THERE.test(error.state))
-      return {passed: false, message: error.message, observed: null};
+    if (isNotThere(error)) return {passed: false, message: error.message, observed: null};
     throw error;
   }
 };
