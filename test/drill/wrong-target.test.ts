@@ -33,7 +33,7 @@ describe('guard 1: refuse the wrong target', () => {
     ['what it is about to restore', {namespaces: ['default', 'shop']}, 'not empty'],
   ])('refuses a target with %s', (_what, change, why) => {
     expect(() => refuseWrongTarget({...fresh, ...change})).toThrow(
-      expect.objectContaining({code: 'TARGET_REFUSED', why: expect.stringContaining(why)}),
+      expect.objectContaining({code: 'TARGET_REFUSED', message: expect.stringContaining(why)}),
     );
   });
 });

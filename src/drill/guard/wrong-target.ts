@@ -26,8 +26,7 @@ export interface WrongTargetInput {
  */
 export function refuseWrongTarget(input: WrongTargetInput): DrillGuard {
   const refuse = (why: string): never => {
-    throw new PraError('TARGET_REFUSED', 'the target of this drill is not a cluster to restore into', {
-      why,
+    throw new PraError('TARGET_REFUSED', `this target must not be restored into: ${why}`, {
       next: ['check spec.target.terraform: it must make a new cluster for each drill'],
     });
   };
