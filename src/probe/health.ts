@@ -1,11 +1,16 @@
 import {readObject} from '../cluster/apply.ts';
 import {judgeHealth} from '../cluster/health.ts';
 import {objectRef} from '../cluster/object.ts';
+import {PraError} from '../errors.ts';
 import type {Observe} from './probe.ts';
 
 /** Every workload that the snapshot had is there and healthy. */
 export const observeHealth: Observe = async (probe, context, signal) => {
   const workloads = context.workloads(probe.health?.groups);
+  if (workloads.length === 0)
+    throw new PraError('SNAPSHOT_FAILED', 'the snapshot has no workloads in these groups', {
+      why: 'nothing could be looked at, so nothing was proved',
+    });
   const states = await Promise.all(
     workloads.map(async ({type, name, namespace}) => {
       const object = await readObject(
