@@ -1,4 +1,4 @@
-import {stat} from 'node:fs/promises';
+import {chmod, stat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {PraError} from '../errors.ts';
 import {runProcess} from '../std/process.ts';
@@ -97,5 +97,13 @@ async function terraform(workspace: Workspace, args: string[], options: Terrafor
       next: [`see ${logFile}`],
       cause: error,
     });
+  } finally {
+    await hideState(workspace);
   }
+}
+
+/** Terraform makes its state readable for all; the folder is not, and whoever copies the file should not have to think of it. */
+async function hideState(workspace: Workspace): Promise<void> {
+  const state = stateFile(workspace);
+  for (const file of [state, `${state}.backup`]) await chmod(file, 0o600).catch(() => undefined);
 }

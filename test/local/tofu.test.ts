@@ -1,4 +1,4 @@
-import {mkdtemp, rm} from 'node:fs/promises';
+import {mkdtemp, rm, stat} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, test} from 'vitest';
@@ -34,6 +34,8 @@ test('OpenTofu brings the same target up, and leaves as little', async () => {
   });
   const outputs = await applyTarget(workspace, {timeoutMs: 120_000});
   expect(outputs.facts).toMatchObject({provider: 'local', node: 'none', isolated: true});
+  const state = await stat(join(workspace.dir, 'terraform.tfstate'));
+  expect(state.mode & 0o777).toBe(0o600);
   const traces = tracesOf(name);
   await destroyTarget(workspace, {timeoutMs: 60_000});
   expect(await leftOf(name, traces)).toEqual([]);
