@@ -74,11 +74,14 @@ state = "${join(layout.run, 'containerd')}"
   return file;
 }
 
-/** Imports a docker-archive into the cluster's containerd. */
+/** Imports a docker-archive into the cluster's containerd, from its network namespace, where a removal finds the import. */
 export async function importImage(layout: Layout, archive: string, signal: AbortSignal): Promise<void> {
   await runProcess(
-    'ctr',
+    'nsenter',
     [
+      `--net=${layout.netnsPath}`,
+      '--',
+      'ctr',
       '-a',
       containerdSocket(layout),
       '-n',

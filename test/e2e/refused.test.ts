@@ -89,8 +89,7 @@ describe('a target', () => {
 });
 
 describe('a recovery point', () => {
-  const damage = (folder: string) => {
-    const root = join(shop.dir, 'repository', folder);
+  const damage = (root: string) => {
     const [file = ''] = readdirSync(root, {recursive: true, withFileTypes: true})
       .filter(entry => entry.isFile())
       .map(entry => join(entry.parentPath, entry.name));
@@ -102,10 +101,14 @@ describe('a recovery point', () => {
   };
 
   test('with one bit changed is refused by name before anything is restored', async () => {
-    const plan = await shop.plan();
+    // A repository of its own: with one snapshot in it, that snapshot needs every pack.
+    const repository = join(shop.dir, 'damaged');
+    const plan = await shop.plan(document =>
+      document.setIn(['spec', 'repository', 'url'], `file://${repository}`),
+    );
     const taken = await shop.pra('snapshot', 'create', plan);
     expect(taken.exitCode, taken.stderr).toBe(0);
-    const file = damage('packs');
+    const file = damage(join(repository, 'packs'));
     const run = await shop.drill(plan, '--snapshot', 'latest');
     expect(run.record.verdict.result, run.stderr).not.toBe('passed');
     expect(run.exitCode).not.toBe(0);
