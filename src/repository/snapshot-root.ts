@@ -45,6 +45,7 @@ export const snapshotRootSchema = z.object({
   bytes: z.object({raw: z.int(), stored: z.int(), written: z.int()}),
   mac: digest,
 });
+const sealedSchema = z.looseObject({mac: digest});
 export type SnapshotRoot = z.infer<typeof snapshotRootSchema>;
 
 /** An id that sorts by time: `20261123T154501Z-1a2b3c4d`. */
@@ -118,17 +119,19 @@ async function readRoot(
   key: string,
   signal: AbortSignal | undefined,
 ): Promise<SnapshotRoot> {
-  const root = await readJson(repository.store, key, snapshotRootSchema, signal);
-  const {mac, ...rest} = root;
-  const expected = macOf(repository, rest);
-  if (timingSafeEqual(Buffer.from(mac), Buffer.from(expected)) && key === rootKey(root.id)) return root;
+  // Everything that the file holds is authenticated, before anything of it is understood.
+  const {mac, ...rest} = await readJson(repository.store, key, sealedSchema, signal);
+  if (timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(repository, rest)))) {
+    const root = snapshotRootSchema.safeParse({...rest, mac});
+    if (root.success && key === rootKey(root.data.id)) return root.data;
+  }
   throw new PraError('REPOSITORY_CORRUPT', `${key} in ${repository.store.url} was altered`, {
-    why: 'its authentication code does not fit its content',
+    why: 'its authentication code does not fit its content or its name',
     next: ['use another snapshot, and find out who can write to the repository'],
   });
 }
 
-function macOf(repository: Repository, root: Omit<SnapshotRoot, 'mac'>): string {
+function macOf(repository: Repository, root: object): string {
   return createHmac('sha256', repository.macKey).update(canonicalJson(root)).digest('hex');
 }
 
