@@ -59,6 +59,7 @@ export class FileStore implements Store {
     try {
       const handle = await open(file, 'r');
       try {
+        if (!(await handle.stat()).isFile()) throw missingKey(key, this.url);
         if (!options.range) return await handle.readFile();
         const {offset, length} = options.range;
         const buffer = Buffer.allocUnsafe(length);
