@@ -2,6 +2,7 @@ import {mkdir, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises
 import {createServer, request, type ServerResponse} from 'node:http';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {PutObjectCommand, S3Client} from '@aws-sdk/client-s3';
 import {afterAll, afterEach, beforeAll, describe, expect, it, vi} from 'vitest';
 import {PraError} from '../../src/errors.ts';
 import {type OpenStoreOptions, openStore} from '../../src/repository/open.ts';
@@ -368,8 +369,21 @@ describe('a bucket', () => {
   it('may have the empty objects that consoles make for folders', async () => {
     const store = await openS3({}, `s3://${s3.bucket}/console`);
     await store.put('snapshots/x', text('x'));
-    const marker = join(s3.files, 'console', 'snapshots', 'sub');
-    await mkdir(marker);
+    const client = new S3Client({
+      endpoint: s3.endpoint,
+      region: s3.region,
+      credentials: s3.credentials,
+      forcePathStyle: true,
+    });
+    await client.send(
+      new PutObjectCommand({
+        Bucket: s3.bucket,
+        Key: 'console/snapshots/sub/',
+        Body: new Uint8Array(),
+        ContentLength: 0,
+      }),
+    );
+    client.destroy();
     const listed = await keysOf(store, 'snapshots/');
     expect(listed).toEqual(['snapshots/x']);
   });
