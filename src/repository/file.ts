@@ -9,6 +9,7 @@ import {
   type Store,
   type StoredFile,
   type StoreOptions,
+  throwIfStopped,
 } from './store.ts';
 
 /** Files that are still being written start like this, and are no objects. */
@@ -25,11 +26,11 @@ export class FileStore implements Store {
   }
 
   async put(key: string, body: Uint8Array, options: StoreOptions & {ifAbsent?: boolean} = {}): Promise<void> {
-    options.signal?.throwIfAborted();
     const file = this.path(key);
+    throwIfStopped(options.signal, `${key} could not be written in ${this.dir}`);
     const partial = join(dirname(file), `${PARTIAL}${process.pid}-${randomBytes(6).toString('hex')}`);
     try {
-      await mkdir(dirname(file), {recursive: true, mode: 0o700});
+      const made = await mkdir(dirname(file), {recursive: true, mode: 0o700});
       const handle = await open(partial, 'wx', 0o600);
       try {
         await handle.writeFile(body);
@@ -40,9 +41,9 @@ export class FileStore implements Store {
       // A hard link fails where a rename would overwrite.
       if (options.ifAbsent) await link(partial, file);
       else await rename(partial, file);
-      await this.flushFolder(dirname(file));
+      await this.flushFolders(dirname(file), made);
     } catch (error) {
-      if (codeOf(error) === 'EEXIST') throw conflictingKey(key, this.url, error);
+      if (codeOf(error) === 'EEXIST' && isLink(error)) throw conflictingKey(key, this.url, error);
       throw this.failure('written', key, error);
     } finally {
       await rm(partial, {force: true}).catch(() => undefined);
@@ -53,10 +54,12 @@ export class FileStore implements Store {
     key: string,
     options: StoreOptions & {range?: {offset: number; length: number}} = {},
   ): Promise<Uint8Array> {
-    options.signal?.throwIfAborted();
+    const file = this.path(key);
+    throwIfStopped(options.signal, `${key} could not be read in ${this.dir}`);
     try {
-      const handle = await open(this.path(key), 'r');
+      const handle = await open(file, 'r');
       try {
+        if (!(await handle.stat()).isFile()) throw missingKey(key, this.url);
         if (!options.range) return await handle.readFile();
         const {offset, length} = options.range;
         const buffer = Buffer.allocUnsafe(length);
@@ -66,33 +69,39 @@ export class FileStore implements Store {
         await handle.close();
       }
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') throw missingKey(key, this.url, error);
+      if (isNoFile(error)) throw missingKey(key, this.url, error);
       throw this.failure('read', key, error);
     }
   }
 
-  async has(key: string): Promise<boolean> {
+  async has(key: string, options: StoreOptions = {}): Promise<boolean> {
+    const file = this.path(key);
+    throwIfStopped(options.signal, `${key} could not be read in ${this.dir}`);
     try {
-      return (await stat(this.path(key))).isFile();
+      return (await stat(file)).isFile();
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return false;
+      if (isNoFile(error)) return false;
       throw this.failure('read', key, error);
     }
   }
 
-  async *list(prefix: string): AsyncGenerator<StoredFile> {
+  async *list(prefix: string, options: StoreOptions = {}): AsyncGenerator<StoredFile> {
     const keys: string[] = [];
     await this.collect('', prefix, keys);
     for (const key of keys.sort()) {
+      throwIfStopped(options.signal, `${prefix || 'the repository'} could not be listed in ${this.dir}`);
       const info = await stat(join(this.dir, key)).catch(() => undefined);
       if (info?.isFile()) yield {key, size: info.size, modified: info.mtime};
     }
   }
 
-  async delete(key: string): Promise<void> {
+  async delete(key: string, options: StoreOptions = {}): Promise<void> {
+    const file = this.path(key);
+    throwIfStopped(options.signal, `${key} could not be deleted in ${this.dir}`);
     try {
-      await rm(this.path(key), {force: true});
+      await rm(file, {force: true});
     } catch (error) {
+      if (isNoFile(error)) return;
       throw this.failure('deleted', key, error);
     }
   }
@@ -119,14 +128,16 @@ export class FileStore implements Store {
     }
   }
 
-  /** The name of a file is on the disk only when its folder is. */
-  private async flushFolder(folder: string): Promise<void> {
+  /** The name of a file is on the disk only when its folder is, and so are the names of folders that were made for it. */
+  private async flushFolders(folder: string, firstMade: string | undefined): Promise<void> {
     const handle = await open(folder, 'r');
     try {
       await handle.sync();
     } finally {
       await handle.close();
     }
+    if (firstMade !== undefined && folder.startsWith(firstMade))
+      await this.flushFolders(dirname(folder), firstMade);
   }
 
   private failure(what: string, key: string, error: unknown): PraError {
@@ -142,15 +153,20 @@ export class FileStore implements Store {
       return new PraError(
         'STORE_DENIED',
         `${key} could not be ${what} in ${this.dir}: ${code === 'EROFS' ? 'it is read-only' : 'permission denied'}`,
-        {cause: error},
+        {next: ['run as the user that owns the folder, or mend its permissions'], cause: error},
       );
     }
     return new PraError('STORE_FAILED', `${key} could not be ${what} in ${this.dir}`, {
       why: code,
+      next: ['check that the folder of spec.repository.url is one, and that its disk works'],
       cause: error,
     });
   }
 }
+
+const isLink = (error: unknown) => error instanceof Error && 'syscall' in error && error.syscall === 'link';
+/** Also a folder, or a name below a file: neither holds an object. */
+const isNoFile = (error: unknown) => ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(codeOf(error) ?? '');
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;

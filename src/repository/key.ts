@@ -19,7 +19,8 @@ export const keySlotSchema = z.object({
     N: z
       .int()
       .min(2 ** 14)
-      .max(2 ** 20),
+      .max(2 ** 20)
+      .refine(n => Number.isInteger(Math.log2(n)), 'not a power of 2'),
     r: z.int().min(1).max(16),
     p: z.int().min(1).max(4),
     salt: base64,
@@ -30,8 +31,15 @@ export type KeySlot = z.infer<typeof keySlotSchema>;
 
 export const newDataKey = () => randomBytes(32);
 
-/** Wraps the data key with a passphrase. */
-export async function wrapWithPassphrase(dataKey: Buffer, passphrase: string): Promise<KeySlot> {
+/**
+ * Wraps the data key with a passphrase. A slot opens only the repository that it was made for: one that a making that was
+ * cut off left behind must not be taken for the right one because the passphrase is the same.
+ */
+export async function wrapWithPassphrase(
+  dataKey: Buffer,
+  passphrase: string,
+  repositoryId: string,
+): Promise<KeySlot> {
   const salt = randomBytes(16);
   const key = await derive(passphrase, salt, SCRYPT);
   const id = randomBytes(8).toString('hex');
@@ -40,19 +48,25 @@ export async function wrapWithPassphrase(dataKey: Buffer, passphrase: string): P
     createdAt: new Date().toISOString(),
     kind: 'passphrase',
     scrypt: {...SCRYPT, salt: salt.toString('base64')},
-    wrapped: seal(key, dataKey, `slot/${id}`).toString('base64'),
+    wrapped: seal(key, dataKey, slotContext(repositoryId, id)).toString('base64'),
   };
 }
 
 /** The data key, or undefined when the passphrase does not open this slot. */
-export async function unwrapWithPassphrase(slot: KeySlot, passphrase: string): Promise<Buffer | undefined> {
+export async function unwrapWithPassphrase(
+  slot: KeySlot,
+  passphrase: string,
+  repositoryId: string,
+): Promise<Buffer | undefined> {
   const key = await derive(passphrase, Buffer.from(slot.scrypt.salt, 'base64'), slot.scrypt);
   try {
-    return open(key, Buffer.from(slot.wrapped, 'base64'), `slot/${slot.id}`);
+    return open(key, Buffer.from(slot.wrapped, 'base64'), slotContext(repositoryId, slot.id));
   } catch {
     return undefined;
   }
 }
+
+const slotContext = (repositoryId: string, slotId: string) => `slot/${repositoryId}/${slotId}`;
 
 /** A key for one purpose, so that no two uses share one. */
 export function subkey(dataKey: Buffer, purpose: string): Buffer {

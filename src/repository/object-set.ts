@@ -1,7 +1,7 @@
 import type {KubeObject, ResourceType} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
 import {canonicalJson, sha256} from '../std/json.ts';
-import {PackWriter, readFrame} from './pack.ts';
+import {PackWriter, packKey, readFrame} from './pack.ts';
 import type {Repository} from './repository.ts';
 import type {SnapshotRoot} from './snapshot-root.ts';
 import {storedObjectSchema} from './stored-object.ts';
@@ -205,6 +205,10 @@ export async function* readObjects(
         throw new PraError(
           'REPOSITORY_CORRUPT',
           `${reference.type.kind} ${reference.namespace}/${entry.n} of snapshot ${root.id} is damaged`,
+          {
+            why: `${packKey(pack)} in ${repository.store.url} holds something else`,
+            next: ['use another snapshot: pra snapshot list'],
+          },
         );
       }
       const object = storedObjectSchema.parse(JSON.parse(body.toString('utf8')));

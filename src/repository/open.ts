@@ -11,6 +11,8 @@ export interface OpenStoreOptions {
   pathStyle?: boolean | undefined;
   profile?: string | undefined;
   caFile?: string | undefined;
+  /** How long a server may be silent before a request to it is given up and tried again; 20 s by default. */
+  silenceMs?: number | undefined;
 }
 
 /**

@@ -54,8 +54,8 @@ export class Repository {
 export async function initRepository(store: Store, options: OpenOptions): Promise<Repository> {
   if (await store.has(ROOT, options)) throw exists(store);
   const dataKey = newDataKey();
-  const slot = await wrapWithPassphrase(dataKey, options.passphrase);
   const id = randomBytes(16).toString('hex');
+  const slot = await wrapWithPassphrase(dataKey, options.passphrase, id);
   await store.put(`keys/${slot.id}.json`, encode(slot), {ifAbsent: true, signal: options.signal});
   try {
     // Last, and only one writer can win: a repository exists when its root does.
@@ -64,8 +64,11 @@ export async function initRepository(store: Store, options: OpenOptions): Promis
       signal: options.signal,
     });
   } catch (error) {
-    await store.delete(`keys/${slot.id}.json`).catch(() => undefined);
-    if (error instanceof PraError && error.code === 'STORE_CONFLICT') throw exists(store);
+    const conflict = error instanceof PraError && error.code === 'STORE_CONFLICT';
+    // Without an answer the root may be there all the same, and then this slot is the only way in.
+    if (conflict || !(await store.has(ROOT).catch(() => true)))
+      await store.delete(`keys/${slot.id}.json`).catch(() => undefined);
+    if (conflict) throw exists(store);
     throw error;
   }
   return new Repository(id, store, dataKey);
@@ -92,11 +95,18 @@ export async function openRepository(store: Store, options: OpenOptions): Promis
       },
     );
   }
+  let slots = 0;
   for await (const {key} of store.list('keys/', options)) {
+    slots += 1;
     const slot: KeySlot = await readJson(store, key, keySlotSchema, options.signal);
-    const dataKey = await unwrapWithPassphrase(slot, options.passphrase);
+    const dataKey = await unwrapWithPassphrase(slot, options.passphrase, root.id);
     if (dataKey) return new Repository(root.id, store, dataKey);
   }
+  if (slots === 0)
+    throw new PraError('REPOSITORY_CORRUPT', `keys/ in ${store.url} is empty`, {
+      why: 'without a key slot nothing in the repository can be opened',
+      next: ['bring keys/ back from a copy of the repository'],
+    });
   throw new PraError('REPOSITORY_WRONG_KEY', `the passphrase opens none of the keys of ${store.url}`, {
     next: ['check PRA_PASSPHRASE_FILE or PRA_PASSPHRASE'],
   });
@@ -129,6 +139,7 @@ export async function readJson<T>(
   } catch (error) {
     throw new PraError('REPOSITORY_CORRUPT', `${key} in ${store.url} is damaged`, {
       why: error instanceof z.ZodError ? 'it does not have the form that it should' : messageOf(error),
+      next: [`bring ${key} back from a copy of the repository`],
       cause: error,
     });
   }

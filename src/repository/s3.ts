@@ -9,7 +9,8 @@ import {
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
-import {PraError} from '../errors.ts';
+import {messageOf, PraError} from '../errors.ts';
+import {sleep} from '../std/wait.ts';
 import type {OpenStoreOptions} from './open.ts';
 import {
   checkKey,
@@ -18,9 +19,12 @@ import {
   type Store,
   type StoredFile,
   type StoreOptions,
+  throwIfStopped,
 } from './store.ts';
 
 const MAX_ATTEMPTS = 5;
+const SILENCE_MS = 20_000;
+const CONNECT_MS = 10_000;
 
 /** A repository in a bucket. Write-once keys are kept by the server, with `If-None-Match`. */
 export class S3Store implements Store {
@@ -40,9 +44,12 @@ export class S3Store implements Store {
       forcePathStyle: options.pathStyle ?? endpoint !== undefined,
       ...(endpoint === undefined ? {} : {endpoint}),
       ...(options.profile === undefined ? {} : {profile: options.profile}),
-      ...(options.caFile === undefined
-        ? {}
-        : {requestHandler: {httpsAgent: new Agent({ca: readFileSync(options.caFile), keepAlive: true})}}),
+      // Without them a server that accepts a connection and then says nothing is waited for without end.
+      requestHandler: {
+        connectionTimeout: CONNECT_MS,
+        socketTimeout: options.silenceMs ?? SILENCE_MS,
+        ...(options.caFile === undefined ? {} : {httpsAgent: trusting(options.caFile)}),
+      },
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
     });
@@ -55,12 +62,22 @@ export class S3Store implements Store {
       ContentLength: body.length,
       ...(options.ifAbsent ? {IfNoneMatch: '*'} : {}),
     });
-    try {
-      await this.client.send(command, abort(options));
-    } catch (error) {
-      const status = statusOf(error);
-      if (options.ifAbsent && (status === 412 || status === 409)) throw conflictingKey(key, this.url, error);
-      throw this.failure('written', key, error);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.client.send(command, abort(options));
+        return;
+      } catch (error) {
+        // It says only that another request was under way, not that there is an object now.
+        if (isRace(error) && attempt < MAX_ATTEMPTS) {
+          await sleep(50 * 2 ** attempt, options.signal).catch(() => undefined);
+          continue;
+        }
+        if (!options.ifAbsent || statusOf(error) !== 412) throw this.failure('written', key, error, options);
+        // The answer to the first attempt may have been lost, and then the object that is in the way is this one.
+        const again = attempt > 1 || (error instanceof S3ServiceException && error.$metadata.attempts !== 1);
+        if (again && Buffer.from(body).equals(await this.get(key, options))) return;
+        throw conflictingKey(key, this.url, error);
+      }
     }
   }
 
@@ -69,6 +86,7 @@ export class S3Store implements Store {
     options: StoreOptions & {range?: {offset: number; length: number}} = {},
   ): Promise<Uint8Array> {
     const {range} = options;
+    if (range?.length === 0 && (await this.has(key, options))) return new Uint8Array();
     const Range = range && `bytes=${range.offset}-${range.offset + range.length - 1}`;
     try {
       const answer = await this.client.send(
@@ -79,7 +97,7 @@ export class S3Store implements Store {
     } catch (error) {
       if (statusOf(error) === 416) return new Uint8Array();
       if (isMissing(error)) throw missingKey(key, this.url, error);
-      throw this.failure('read', key, error);
+      throw this.failure('read', key, error, options);
     }
   }
 
@@ -89,7 +107,7 @@ export class S3Store implements Store {
       return true;
     } catch (error) {
       if (statusOf(error) === 404) return false;
-      throw this.failure('read', key, error);
+      throw this.failure('read', key, error, options);
     }
   }
 
@@ -102,10 +120,11 @@ export class S3Store implements Store {
         ...(token === undefined ? {} : {ContinuationToken: token}),
       });
       const page = await this.client.send(command, abort(options)).catch((error: unknown) => {
-        throw this.failure('listed', prefix, error);
+        throw this.failure('listed', prefix, error, options);
       });
       for (const item of page.Contents ?? []) {
-        if (item.Key === undefined) continue;
+        // Consoles make empty objects that stand for folders.
+        if (item.Key === undefined || item.Key.endsWith('/')) continue;
         yield {
           key: item.Key.slice(this.prefix.length),
           size: item.Size ?? 0,
@@ -120,7 +139,7 @@ export class S3Store implements Store {
     try {
       await this.client.send(new DeleteObjectCommand(this.at(key)), abort(options));
     } catch (error) {
-      if (!isMissing(error)) throw this.failure('deleted', key, error);
+      if (!isMissing(error)) throw this.failure('deleted', key, error, options);
     }
   }
 
@@ -128,18 +147,18 @@ export class S3Store implements Store {
     return {Bucket: this.bucket, Key: `${this.prefix}${checkKey(key)}`};
   }
 
-  private failure(what: string, key: string, error: unknown): PraError {
+  private failure(what: string, key: string, error: unknown, options: StoreOptions): PraError {
     if (error instanceof PraError) return error;
     const about = `${key || 'the repository'} could not be ${what} in ${this.url}`;
     const name = error instanceof Error ? error.name : '';
     const status = statusOf(error);
+    throwIfStopped(options.signal, about);
     if (name === 'CredentialsProviderError') {
       return new PraError('STORE_CREDENTIALS_MISSING', `${about}: no credentials`, {
         next: ['set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or spec.repository.credentials.profile'],
         cause: error,
       });
     }
-    if (name === 'AbortError') return new PraError('INTERRUPTED', `${about}: stopped`, {cause: error});
     if (name === 'NoSuchBucket')
       return new PraError('REPOSITORY_ABSENT', `${about}: there is no bucket ${this.bucket}`, {
         next: ['make the bucket, or mend spec.repository.url'],
@@ -156,7 +175,10 @@ export class S3Store implements Store {
         next: ['check spec.repository.endpoint and the network'],
         cause: error,
       });
-    return new PraError('STORE_FAILED', `${about}: the store answered ${status} ${name}`, {cause: error});
+    return new PraError('STORE_FAILED', `${about}: the store answered ${status} ${name}`, {
+      next: ['run it again; if it stays so, look into the log of the store'],
+      cause: error,
+    });
   }
 }
 
@@ -165,6 +187,23 @@ const statusOf = (error: unknown) =>
   error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
 const isMissing = (error: unknown) =>
   statusOf(error) === 404 && error instanceof Error && error.name !== 'NoSuchBucket';
+
+const isRace = (error: unknown) =>
+  statusOf(error) === 409 &&
+  error instanceof Error &&
+  ['ConditionalRequestConflict', 'OperationAborted'].includes(error.name);
+
+function trusting(caFile: string): Agent {
+  try {
+    return new Agent({ca: readFileSync(caFile), keepAlive: true});
+  } catch (error) {
+    throw new PraError('USAGE', `the certificates in ${caFile} cannot be read`, {
+      why: messageOf(error),
+      next: ['mend spec.repository.caFile'],
+      cause: error,
+    });
+  }
+}
 
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';

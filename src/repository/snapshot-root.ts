@@ -46,6 +46,7 @@ export const snapshotRootSchema = z.object({
   bytes: z.object({raw: z.int(), stored: z.int(), written: z.int()}),
   mac: digest,
 });
+const authenticatedSchema = z.looseObject({mac: digest});
 export type SnapshotRoot = z.infer<typeof snapshotRootSchema>;
 
 /** What the store may see of a root: enough to list and to check without the passphrase, nothing of the source. */
@@ -66,9 +67,8 @@ const OPEN_FIELDS = {
 /** Commands, baselines and names of the source are sealed: a baseline may be a row of a table. */
 const sealedSchema = snapshotRootSchema.omit({...OPEN_FIELDS, mac: true});
 const storedSchema = snapshotRootSchema
-  .pick({...OPEN_FIELDS, mac: true})
+  .pick(OPEN_FIELDS)
   .extend({sealed: z.string().regex(/^[A-Za-z0-9+/]+=*$/)});
-type StoredRoot = z.infer<typeof storedSchema>;
 
 /** An id that sorts by time: `20261123T154501Z-1a2b3c4d`. */
 export function newSnapshotId(now: Date): string {
@@ -154,25 +154,26 @@ async function readRoot(
   key: string,
   signal: AbortSignal | undefined,
 ): Promise<SnapshotRoot> {
-  const {mac, ...body} = await readJson(repository.store, key, storedSchema, signal);
+  // Everything that the file holds is authenticated, before anything of it is understood.
+  const {mac, ...body} = await readJson(repository.store, key, authenticatedSchema, signal);
   const altered = (cause?: unknown) =>
     new PraError('REPOSITORY_CORRUPT', `${key} in ${repository.store.url} was altered`, {
-      why: 'its authentication code does not fit its content',
+      why: 'its authentication code does not fit its content or its name',
       next: ['use another snapshot, and find out who can write to the repository'],
       cause,
     });
-  const fits = timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(repository, body)));
-  if (!fits || key !== rootKey(body.id)) throw altered();
-  const {sealed, ...fields} = body;
+  if (!timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(repository, body)))) throw altered();
   try {
-    const hidden = open(repository.rootKey, Buffer.from(sealed, 'base64'), context(body.id));
+    const {sealed, ...fields} = storedSchema.parse(body);
+    if (key !== rootKey(fields.id)) throw altered();
+    const hidden = open(repository.rootKey, Buffer.from(sealed, 'base64'), context(fields.id));
     return {...fields, ...sealedSchema.parse(JSON.parse(hidden.toString('utf8'))), mac};
   } catch (error) {
-    throw altered(error);
+    throw error instanceof PraError ? error : altered(error);
   }
 }
 
-function macOf(repository: Repository, body: Omit<StoredRoot, 'mac'>): string {
+function macOf(repository: Repository, body: object): string {
   return createHmac('sha256', repository.macKey).update(canonicalJson(body)).digest('hex');
 }
 

@@ -12,14 +12,15 @@ export interface StoredFile {
 
 /**
  * Where a repository keeps its objects. Keys are `/`-separated relative paths of letters, digits, dots, dashes and
- * underscores. Every implementation passes test/contract/store.ts. The contract:
+ * underscores. Every implementation passes test/repository/store.contract.test.ts. The contract:
  * - `put` is atomic: another reader sees the whole object or none, also when the writer is killed. With `ifAbsent`, of
  *   several writers of one key exactly one succeeds and the others get STORE_CONFLICT.
  * - after `put` has ended, `get`, `has` and `list` see the object.
  * - `get` of a key that is not there is STORE_MISSING; a range beyond the end gives what there is.
  * - `list` gives each key that starts with the prefix once, in code-point order.
  * - `delete` of a key that is not there is no error.
- * - every error is a PraError that names the key.
+ * - when the signal aborts, it ends soon with the PraError that the signal was aborted with, or else with INTERRUPTED.
+ * - every other error is a PraError that names the key, and comes within a bounded time.
  */
 export interface Store {
   readonly url: string;
@@ -39,6 +40,19 @@ export function checkKey(key: string): string {
 }
 
 export const missingKey = (key: string, url: string, cause?: unknown) =>
-  new PraError('STORE_MISSING', `${key} is not in ${url}`, {cause});
+  new PraError('STORE_MISSING', `${key} is not in ${url}`, {
+    next: ['check spec.repository.url; if it is right, use another snapshot: pra snapshot list'],
+    cause,
+  });
 export const conflictingKey = (key: string, url: string, cause?: unknown) =>
-  new PraError('STORE_CONFLICT', `${key} is already in ${url}`, {cause});
+  new PraError('STORE_CONFLICT', `${key} is already in ${url}`, {
+    next: ['run it again when the other run has ended'],
+    cause,
+  });
+
+/** Whoever aborts says why; a signal that only ends is an interruption too. */
+export function throwIfStopped(signal: AbortSignal | undefined, about: string): void {
+  if (!signal?.aborted) return;
+  if (signal.reason instanceof PraError) throw signal.reason;
+  throw new PraError('INTERRUPTED', `${about}: stopped`, {cause: signal.reason});
+}

@@ -72,9 +72,12 @@ export async function dumpVolume(options: {
     }
   })();
   const saving = restic.backup(held, {filename: fileName(namespace, workload), tags: options.tags, signal});
+  // Nobody reads any more then, and the command would wait for a reader without end.
+  saving.catch(() => output.destroy());
   const [dumped, saved] = await Promise.allSettled([dumping, saving]);
-  if (dumped.status === 'rejected') throw dumped.reason;
+  // When the command was first to fail, its error is also why nothing was saved.
   if (saved.status === 'rejected') throw saved.reason;
+  if (dumped.status === 'rejected') throw dumped.reason;
   return {
     method: 'dump',
     namespace,
@@ -117,6 +120,11 @@ export async function restoreDump(options: {
     stdin: stream,
     signal,
   });
+  // Without a reader restic would wait without end.
+  running.then(
+    ({exitCode}) => exitCode === 0 || stream.destroy(),
+    () => stream.destroy(),
+  );
   const [command, read] = await Promise.allSettled([running, done]);
   if (command.status === 'fulfilled' && command.value.exitCode !== 0) {
     throw new PraError(
@@ -125,8 +133,11 @@ export async function restoreDump(options: {
       {why: command.value.stderr.trim() || undefined},
     );
   }
-  if (read.status === 'rejected') throw restoreFailed(record, read.reason);
+  if (signal.aborted && signal.reason instanceof PraError) throw signal.reason;
+  // A command that ends breaks the stream too, but then restic has nothing to say about it.
+  if (read.status === 'rejected' && read.reason instanceof PraError) throw restoreFailed(record, read.reason);
   if (command.status === 'rejected') throw restoreFailed(record, command.reason);
+  if (read.status === 'rejected') throw restoreFailed(record, read.reason);
   const {bytes, sha256} = read.value;
   if (bytes !== record.bytes || sha256 !== record.sha256) {
     throw new PraError(
@@ -168,6 +179,6 @@ function restoreFailed(record: VolumeRecord, error: unknown): PraError {
   return new PraError(
     'VOLUME_RESTORE_FAILED',
     `the data of ${record.workload} in ${record.namespace} could not be restored`,
-    {why, cause: error},
+    {why, next: error instanceof PraError ? [...error.next] : [], cause: error},
   );
 }

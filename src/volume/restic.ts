@@ -6,11 +6,15 @@ import {z} from 'zod';
 import {messageOf, PraError} from '../errors.ts';
 import type {OpenStoreOptions} from '../repository/open.ts';
 import type {Repository} from '../repository/repository.ts';
+import type {Store} from '../repository/store.ts';
 import {type ProcessResult, runProcess} from '../std/process.ts';
 import {resolveTool} from '../tool/resolve.ts';
 
 const STDERR_BYTES = 16 * 1024;
 const QUICK_TIMEOUT_MS = 120_000;
+const STALL_MS = 120_000;
+/** restic makes it last, so that its repository exists when this does. */
+const CONFIG = 'volumes/config';
 
 const summarySchema = z.object({message_type: z.literal('summary'), snapshot_id: z.string()});
 
@@ -34,15 +38,24 @@ export interface Restic {
   };
 }
 
-/** Opens the restic repository that belongs to a repository of pra, and makes it where there is none. */
+/**
+ * Opens the restic repository that belongs to a repository of pra, and makes it where there is none.
+ * @throws PraError RESTIC_FAILED, REPOSITORY_WRONG_KEY, STORE_*.
+ */
 export async function openRestic(options: {
   repository: Repository;
   store?: OpenStoreOptions | undefined;
+  /** After how long without a byte the store is asked whether it is still there; 2 min by default. */
+  stallMs?: number | undefined;
   signal: AbortSignal;
 }): Promise<Restic> {
+  // It says what is wrong with a store better than restic does, which tells a missing repository from nothing else.
+  const there = await options.repository.store.has(CONFIG, options);
   const {path} = await resolveTool('restic', {signal: options.signal});
   const env = environment(options.repository, options.store ?? {});
   const args = ['--no-cache', ...(options.store?.caFile ? ['--cacert', options.store.caFile] : [])];
+  if (options.store?.pathStyle !== undefined)
+    args.push('-o', `s3.bucket-lookup=${options.store.pathStyle ? 'path' : 'dns'}`);
   const quick = (more: string[], okCodes: number[] = []): Promise<ProcessResult> =>
     runProcess(path, [...args, ...more], {
       env,
@@ -50,29 +63,36 @@ export async function openRestic(options: {
       signal: options.signal,
       okCodes,
     }).catch((error: unknown) => {
+      if (error instanceof PraError && error.code === 'INTERRUPTED') throw stopReason(options.signal, error);
       throw new PraError('RESTIC_FAILED', `restic ${more[0]} failed`, {
-        why: error instanceof PraError ? error.why : messageOf(error),
+        why: error instanceof PraError ? (error.why ?? error.message) : messageOf(error),
         cause: error,
       });
     });
-  const there = await quick(['cat', 'config', '--quiet'], [1, 10]);
-  if (there.exitCode !== 0) {
-    if (/wrong password/i.test(there.stderr))
+  if (!there) await quick(['init']);
+  else {
+    const opened = await quick(['cat', 'config', '--quiet'], [1, 12]);
+    if (opened.exitCode !== 0 && /wrong password/i.test(opened.stderr))
       throw new PraError('REPOSITORY_WRONG_KEY', 'the volumes were saved with another key', {
-        why: there.stderr.trim(),
+        why: opened.stderr.trim(),
+        next: [`check that volumes/ in ${options.repository.store.url} belongs to this repository`],
       });
-    await quick(['init']);
+    if (opened.exitCode !== 0)
+      throw new PraError('RESTIC_FAILED', 'restic cannot open its repository', {why: opened.stderr.trim()});
   }
+  const program = {path, args, env, store: options.repository.store, stallMs: options.stallMs ?? STALL_MS};
   return {
-    backup: (stream, request) => backup({path, args, env}, stream, request),
-    restore: request => restore({path, args, env}, request),
+    backup: (stream, request) => backup(program, stream, request),
+    restore: request => restore(program, request),
   };
 }
 
 interface Program {
   path: string;
   args: readonly string[];
-  env: Record<string, string>;
+  env: Record<string, string | undefined>;
+  store: Store;
+  stallMs: number;
 }
 
 async function backup(
@@ -99,29 +119,33 @@ async function backup(
   const ended = endOf(child);
   const printed = collect(child.stdout);
   const errors = collect(child.stderr);
+  child.stdin.on('error', () => undefined); // the exit code tells it
   const meter = new Meter();
+  const watch = watchProgress(program, child, meter, options.signal);
   try {
     // Without `end`: restic takes the end of its input for the end of the data, so it may see it only when all went well.
-    await pipeline(stream, meter, child.stdin, {end: false, signal: options.signal});
+    await pipeline(stream, meter, child.stdin, {end: false, signal: watch.signal});
+    child.stdin.end();
+    const exitCode = await ended;
+    watch.signal.throwIfAborted();
+    if (exitCode !== 0)
+      throw new PraError('RESTIC_FAILED', `restic backup failed with exit code ${exitCode}`, {
+        why: errors().trim(),
+      });
+    return {snapshotId: snapshotIdOf(printed()), ...meter.result()};
   } catch (error) {
     // restic saves a snapshot when its input ends, so it must be gone before that.
     child.kill('SIGKILL');
     await ended;
+    if (watch.signal.aborted) throw stopReason(watch.signal, error);
     if (error instanceof PraError) throw error;
-    options.signal.throwIfAborted();
-    const told = errors().trim();
     throw new PraError('RESTIC_FAILED', 'the data could not be saved', {
-      why: told || messageOf(error),
+      why: errors().trim() || messageOf(error),
       cause: error,
     });
+  } finally {
+    watch.stop();
   }
-  child.stdin.end();
-  const exitCode = await ended;
-  if (exitCode !== 0)
-    throw new PraError('RESTIC_FAILED', `restic backup failed with exit code ${exitCode}`, {
-      why: errors().trim(),
-    });
-  return {snapshotId: snapshotIdOf(printed()), ...meter.result()};
 }
 
 function restore(
@@ -137,11 +161,13 @@ function restore(
   const errors = collect(child.stderr);
   const meter = new Meter();
   const stream = new PassThrough();
+  const watch = watchProgress(program, child, meter, options.signal);
   const flow = async () => {
     try {
       // The reader must not see an end before restic has said that it was one.
-      await pipeline(child.stdout, meter, stream, {end: false, signal: options.signal});
+      await pipeline(child.stdout, meter, stream, {end: false, signal: watch.signal});
       const exitCode = await ended;
+      watch.signal.throwIfAborted();
       if (exitCode !== 0)
         throw new PraError('RESTIC_FAILED', `restic dump failed with exit code ${exitCode}`, {
           why: errors().trim(),
@@ -150,8 +176,11 @@ function restore(
       return meter.result();
     } catch (error) {
       child.kill('SIGKILL');
-      stream.destroy(error instanceof Error ? error : new Error(messageOf(error)));
-      throw error;
+      const shown = watch.signal.aborted ? stopReason(watch.signal, error) : error;
+      stream.destroy(shown instanceof Error ? shown : new Error(messageOf(shown)));
+      throw shown;
+    } finally {
+      watch.stop();
     }
   };
   const done = flow();
@@ -159,9 +188,45 @@ function restore(
   return {stream, done};
 }
 
+/**
+ * A signal that aborts with that of the caller, and when nothing moves any more and the store does not answer either:
+ * restic alone would go on trying for a quarter of an hour. restic ends with it, also when it has all of its input.
+ */
+function watchProgress(
+  program: Program,
+  child: ChildProcess,
+  meter: Meter,
+  signal: AbortSignal,
+): {signal: AbortSignal; stop(): void} {
+  const lost = new AbortController();
+  const either = AbortSignal.any([signal, lost.signal]);
+  const kill = () => void child.kill('SIGKILL');
+  either.addEventListener('abort', kill, {once: true});
+  let seen = meter.bytes;
+  let asking = false;
+  const timer = setInterval(async () => {
+    const moved = meter.bytes !== seen;
+    seen = meter.bytes;
+    if (moved || asking) return;
+    asking = true;
+    await program.store.has(CONFIG, {signal: either}).catch((error: unknown) => lost.abort(error));
+    asking = false;
+  }, program.stallMs);
+  timer.unref();
+  const stop = () => {
+    clearInterval(timer);
+    either.removeEventListener('abort', kill);
+  };
+  return {signal: either, stop};
+}
+
+/** Why it was stopped, rather than that it was. */
+const stopReason = (signal: AbortSignal, error: unknown): unknown =>
+  signal.reason instanceof PraError ? signal.reason : error;
+
 /** Counts and hashes what goes through. */
 class Meter extends Transform {
-  private bytes = 0;
+  bytes = 0;
   private readonly hash = createHash('sha256');
 
   override _transform(
@@ -198,14 +263,22 @@ function collect(stream: Readable): () => string {
 function snapshotIdOf(output: string): string {
   const lines = output.trim().split('\n').reverse();
   for (const line of lines) {
-    const parsed = summarySchema.safeParse(JSON.parse(line));
+    const parsed = summarySchema.safeParse(jsonOf(line));
     if (parsed.success) return parsed.data.snapshot_id;
   }
   throw new PraError('RESTIC_FAILED', 'restic did not say what it saved');
 }
 
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The password goes by the environment of the child alone: arguments can be read by every process of the machine. */
-function environment(repository: Repository, store: OpenStoreOptions): Record<string, string> {
+function environment(repository: Repository, store: OpenStoreOptions): Record<string, string | undefined> {
   const {url} = repository.store;
   const password = {RESTIC_PASSWORD: repository.volumePassword(), RESTIC_PROGRESS_FPS: '1'};
   if (url.startsWith('file://'))
@@ -218,7 +291,16 @@ function environment(repository: Repository, store: OpenStoreOptions): Record<st
   return {
     ...password,
     RESTIC_REPOSITORY: `s3:${endpoint.replace(/\/$/, '')}/${url.slice('s3://'.length)}/volumes`,
-    ...(store.region === undefined ? {} : {AWS_DEFAULT_REGION: store.region}),
-    ...(store.profile === undefined ? {} : {AWS_PROFILE: store.profile}),
+    // As the SDK does: restic knows only the second variable, and takes keys of the environment over a profile.
+    AWS_DEFAULT_REGION:
+      store.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
+    ...(store.profile === undefined
+      ? {}
+      : {
+          AWS_PROFILE: store.profile,
+          AWS_ACCESS_KEY_ID: undefined,
+          AWS_SECRET_ACCESS_KEY: undefined,
+          AWS_SESSION_TOKEN: undefined,
+        }),
   };
 }

@@ -1,68 +1,161 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
-import {once} from 'node:events';
-import {mkdir, mkdtemp, rm} from 'node:fs/promises';
+import {existsSync} from 'node:fs';
+import {mkdir, mkdtemp, open, readFile, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {CreateBucketCommand, S3Client} from '@aws-sdk/client-s3';
 import {waitFor} from '../../src/std/wait.ts';
 import {resolveTool} from '../../src/tool/resolve.ts';
 import {freePorts} from './free-ports.ts';
 
-export const BUCKET = 'backup';
-
-/** A real S3 server on loopback, with one bucket. */
-export interface S3Server {
+/** A real S3 server on loopback, with a bucket. Objects are files, so that a test can damage them. */
+export interface TestS3 extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT` */
   endpoint: string;
-  /** Where the bucket's objects lie as files. */
-  folder: string;
-  /** Variables by which AWS tools, and pra, find it and may use it. */
-  env: Record<string, string>;
-  /** Ends the server and keeps the data. */
-  halt(): Promise<void>;
-  /** Starts it again on the same port. */
+  region: string;
+  bucket: string;
+  /** Profiles of the credentials file: one that may do everything, one that the server does not know. */
+  profiles: {right: string; wrong: string};
+  credentials: {accessKeyId: string; secretAccessKey: string};
+  /** What a process needs so that the SDK and restic find the profiles, and nothing of the user's own. */
+  env: Record<string, string | undefined>;
+  /** Where the objects of the bucket lie as files. */
+  files: string;
+  /** Ends the server; what it keeps stays for `start`. */
+  kill(): Promise<void>;
   start(): Promise<void>;
+  /** The server accepts connections and answers none. */
+  pause(): void;
+  resume(): void;
+  /** Ends the server and removes its folder. */
   stop(): Promise<void>;
 }
 
-export async function startS3(): Promise<S3Server> {
+const START_TIMEOUT_MS = 20_000;
+const REGION = 'us-east-1';
+const BUCKET = 'recovery';
+
+/** Starts versitygw and makes a bucket (about 0.3 s). It dies with the test process. */
+export async function startVersitygw(): Promise<TestS3> {
   const {path} = await resolveTool('versitygw');
   const dir = await mkdtemp(join(tmpdir(), 'pra-s3-'));
-  const folder = join(dir, 'data', BUCKET);
-  await mkdir(folder, {recursive: true});
   const [port = 0] = await freePorts(1);
-  const [accessKey, secretKey] = [randomBytes(8).toString('hex'), randomBytes(16).toString('hex')];
   const endpoint = `http://127.0.0.1:${port}`;
-  let server: ChildProcess | undefined;
+  const credentials = {
+    accessKeyId: `PRATEST${randomBytes(6).toString('hex').toUpperCase()}`,
+    secretAccessKey: randomBytes(20).toString('hex'),
+  };
+  const data = join(dir, 'data');
+  let child: ChildProcess | undefined;
+  const kill = async () => {
+    if (child) await end(child);
+    child = undefined;
+  };
   const start = async () => {
-    const env = {...process.env, ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: secretKey};
-    const args = ['--port', `127.0.0.1:${port}`, '--quiet', 'posix', join(dir, 'data')];
-    server = spawn(path, args, {env, stdio: 'ignore'});
-    await waitFor(async () => ((await fetch(endpoint).catch(() => undefined)) ? true : undefined), {
-      waitingFor: 'the S3 server',
-      timeoutMs: 20_000,
-      intervalMs: 50,
-    });
+    child = await spawnServer(path, dir, data, port, credentials);
+    await untilListening(dir, endpoint, child);
   };
-  const halt = async () => {
-    if (!server || server.exitCode !== null || server.signalCode !== null) return;
-    server.kill('SIGKILL');
-    await once(server, 'exit');
+  const stop = async () => {
+    await kill();
+    await rm(dir, {recursive: true, force: true});
   };
-  await start();
-  return {
-    endpoint,
-    folder,
+  try {
+    await mkdir(data, {mode: 0o700});
+    const env = await writeProfiles(dir, credentials);
+    await start();
+    const client = new S3Client({endpoint, region: REGION, credentials, forcePathStyle: true});
+    await client.send(new CreateBucketCommand({Bucket: BUCKET}));
+    client.destroy();
+    return {
+      endpoint,
+      region: REGION,
+      bucket: BUCKET,
+      profiles: {right: 'right', wrong: 'wrong'},
+      credentials,
+      env,
+      files: join(data, BUCKET),
+      kill,
+      start,
+      pause: () => void child?.kill('SIGSTOP'),
+      resume: () => void child?.kill('SIGCONT'),
+      stop,
+      [Symbol.asyncDispose]: stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function spawnServer(
+  path: string,
+  dir: string,
+  data: string,
+  port: number,
+  credentials: TestS3['credentials'],
+): Promise<ChildProcess> {
+  const log = await open(join(dir, 'versitygw.log'), 'a', 0o600);
+  const args = ['--quiet', '--keep-alive', '--port', `127.0.0.1:${port}`, 'posix', data];
+  const setpriv = '/usr/bin/setpriv';
+  const [file, all] = existsSync(setpriv) ? [setpriv, ['--pdeathsig', 'KILL', path, ...args]] : [path, args];
+  const child = spawn(file, all, {
     env: {
-      AWS_ENDPOINT_URL: endpoint,
-      AWS_REGION: 'us-east-1',
-      AWS_ACCESS_KEY_ID: accessKey,
-      AWS_SECRET_ACCESS_KEY: secretKey,
+      PATH: process.env.PATH,
+      ROOT_ACCESS_KEY: credentials.accessKeyId,
+      ROOT_SECRET_KEY: credentials.secretAccessKey,
     },
-    halt,
-    start,
-    stop: async () => {
-      await halt();
-      await rm(dir, {recursive: true, force: true});
+    stdio: ['ignore', log.fd, log.fd],
+  });
+  child.once('error', () => undefined);
+  await log.close();
+  return child;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise(resolve => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await ended;
+}
+
+async function untilListening(dir: string, endpoint: string, child: ChildProcess): Promise<void> {
+  await waitFor(
+    async () => {
+      if (child.exitCode !== null)
+        throw new Error(`versitygw ended:\n${await readFile(join(dir, 'versitygw.log'), 'utf8')}`);
+      return fetch(endpoint).then(
+        () => true,
+        () => undefined,
+      );
     },
+    {waitingFor: 'the S3 server of the test', timeoutMs: START_TIMEOUT_MS, intervalMs: 50},
+  );
+}
+
+/** Both clients read the same file, so that no test needs to change variables between two stores. */
+async function writeProfiles(dir: string, right: TestS3['credentials']): Promise<TestS3['env']> {
+  const profile = (name: string, {accessKeyId, secretAccessKey}: TestS3['credentials']) =>
+    `[${name}]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
+  const wrong = {...right, secretAccessKey: randomBytes(20).toString('hex')};
+  const [file, config] = [join(dir, 'credentials'), join(dir, 'config')];
+  await writeFile(file, profile('right', right) + profile('wrong', wrong), {mode: 0o600});
+  await writeFile(config, '', {mode: 0o600});
+  return {
+    AWS_SHARED_CREDENTIALS_FILE: file,
+    AWS_CONFIG_FILE: config,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    ...Object.fromEntries(OTHERS.map(name => [name, undefined])),
   };
 }
+
+const OTHERS = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_PROFILE',
+  'AWS_REGION',
+  'AWS_DEFAULT_REGION',
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_S3',
+];

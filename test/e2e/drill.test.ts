@@ -9,7 +9,7 @@ import {discoverResources} from '../../src/cluster/discover.ts';
 import type {KubeObject} from '../../src/cluster/object.ts';
 import {ResourceMap} from '../../src/cluster/resource-map.ts';
 import {parseRecord} from '../../src/evidence/parse.ts';
-import {BUCKET, type S3Server, startS3} from '../bed/versitygw.ts';
+import {startVersitygw, type TestS3} from '../bed/versitygw.ts';
 import {type DrillRun, leftOfDrill, makeShopBed, type ShopBed} from './shop.ts';
 
 let shop: ShopBed;
@@ -192,33 +192,37 @@ test('a snapshot needs no more than what plan rbac prints', async () => {
 });
 
 describe('a drill from S3', () => {
-  let s3: S3Server;
+  let s3: TestS3;
 
   beforeAll(async () => {
-    s3 = await startS3();
-    Object.assign(shop.env, s3.env);
+    s3 = await startVersitygw();
+    Object.assign(shop.env, s3.env, {
+      AWS_PROFILE: s3.profiles.right,
+      AWS_ENDPOINT_URL: s3.endpoint,
+      AWS_REGION: s3.region,
+    });
   });
 
   afterAll(async () => {
-    for (const name of Object.keys(s3?.env ?? {})) delete shop.env[name];
+    for (const name of Object.keys(shop.env)) if (name.startsWith('AWS_')) delete shop.env[name];
     await s3?.stop();
   });
 
   test('passes, and nothing that is secret is in the bucket in plain', async () => {
     const plan = await shop.plan();
-    const run = await shop.drill(plan, '--repository', `s3://${BUCKET}/shop`);
+    const run = await shop.drill(plan, '--repository', `s3://${s3.bucket}/shop`);
     expect(run.record.verdict, run.stderr).toMatchObject({result: 'passed', exitCode: 0});
     await expectTruthful(run);
-    const listed = await shop.pra('snapshot', 'list', '--repository', `s3://${BUCKET}/shop`, '--json');
+    const listed = await shop.pra('snapshot', 'list', '--repository', `s3://${s3.bucket}/shop`, '--json');
     expect(JSON.parse(listed.stdout).items).toHaveLength(1);
-    const stored = await filesBelow(s3.folder);
+    const stored = await filesBelow(s3.files);
     expect(stored.length).toBeGreaterThan(10);
     const password = 'quickstart-only-5f2b';
     for (const needle of [
       password,
       Buffer.from(password).toString('base64'),
       'customer499@example.com',
-      s3.env.AWS_SECRET_ACCESS_KEY ?? '',
+      s3.credentials.secretAccessKey,
     ]) {
       for (const {path, content} of stored)
         expect(content.includes(needle), `${needle} in ${path}`).toBe(false);
@@ -226,8 +230,8 @@ describe('a drill from S3', () => {
   });
 
   test('whose store goes away is an error that names the store, and leaves no target', async () => {
-    await s3.halt();
-    const ran = await shop.pra('drill', 'run', await shop.plan(), '--repository', `s3://${BUCKET}/shop`);
+    await s3.kill();
+    const ran = await shop.pra('drill', 'run', await shop.plan(), '--repository', `s3://${s3.bucket}/shop`);
     expect(ran.exitCode).toBe(1);
     expect(ran.stderr).toContain('STORE_UNREACHABLE');
     expect(ran.stderr).not.toContain('terraform apply');

@@ -3,38 +3,17 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import fc from 'fast-check';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import type {KubeObject, ResourceType} from '../../src/cluster/object.ts';
+import type {KubeObject} from '../../src/cluster/object.ts';
 import {FileStore} from '../../src/repository/file.ts';
 import {open, seal} from '../../src/repository/key.ts';
-import {ObjectSetWriter, readIndex, readObjects} from '../../src/repository/object-set.ts';
+import {readIndex} from '../../src/repository/object-set.ts';
 import {initRepository, openRepository, type Repository} from '../../src/repository/repository.ts';
-import {
-  findRoot,
-  listRoots,
-  newSnapshotId,
-  type SnapshotRoot,
-  writeRoot,
-} from '../../src/repository/snapshot-root.ts';
+import {findRoot, listRoots, type SnapshotRoot} from '../../src/repository/snapshot-root.ts';
 import {verifyPacks} from '../../src/repository/verify.ts';
-import {canonicalJson, type Json} from '../../src/std/json.ts';
+import {canonicalJson} from '../../src/std/json.ts';
+import {configMap, loadSnapshot, saveSnapshot} from './snapshots.ts';
 
 const passphrase = 'correct horse';
-const configMaps: ResourceType = {
-  group: '',
-  version: 'v1',
-  kind: 'ConfigMap',
-  plural: 'configmaps',
-  namespaced: true,
-  verbs: ['list'],
-  shortNames: ['cm'],
-};
-const configMap = (namespace: string, name: string, data: Json): KubeObject => ({
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  metadata: {name, namespace},
-  data,
-});
-
 let dir: string;
 let repository: Repository;
 
@@ -44,43 +23,9 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(dir, {recursive: true, force: true}));
 
-async function save(
-  objects: KubeObject[],
-  parent?: SnapshotRoot,
-  target = repository,
-): Promise<SnapshotRoot> {
-  const writer = new ObjectSetWriter(target, {parent});
-  for (const object of objects) await writer.add({type: configMaps, object});
-  const {tree, counts, namespaces, bytes} = await writer.finish();
-  const now = new Date();
-  return writeRoot(
-    target,
-    {
-      apiVersion: 'pra/v1',
-      kind: 'Snapshot',
-      id: newSnapshotId(now),
-      createdAt: now.toISOString(),
-      finishedAt: now.toISOString(),
-      tool: 'pra test',
-      source: {uid: 'u', version: 'v1.34.4', server: 'https://s', context: 'c'},
-      namespaces,
-      counts,
-      tree,
-      ...(parent === undefined ? {} : {parent: parent.id}),
-      resourceVersions: {},
-      volumes: [],
-      baselines: [],
-      bytes,
-    },
-    {},
-  );
-}
-
-async function load(root: SnapshotRoot, filter = {}): Promise<KubeObject[]> {
-  const objects: KubeObject[] = [];
-  for await (const stored of readObjects(repository, root, filter)) objects.push(stored.object);
-  return objects;
-}
+const save = (objects: KubeObject[], parent?: SnapshotRoot, target = repository) =>
+  saveSnapshot(target, objects, parent);
+const load = (root: SnapshotRoot, filter = {}) => loadSnapshot(repository, root, filter);
 
 const files = (folder: string): string[] =>
   readdirSync(folder, {recursive: true, withFileTypes: true})

@@ -1,0 +1,65 @@
+import type {KubeObject, ResourceType} from '../../src/cluster/object.ts';
+import {type ObjectFilter, ObjectSetWriter, readObjects} from '../../src/repository/object-set.ts';
+import type {Repository} from '../../src/repository/repository.ts';
+import {newSnapshotId, type SnapshotRoot, writeRoot} from '../../src/repository/snapshot-root.ts';
+import type {Json} from '../../src/std/json.ts';
+
+const configMaps: ResourceType = {
+  group: '',
+  version: 'v1',
+  kind: 'ConfigMap',
+  plural: 'configmaps',
+  namespaced: true,
+  verbs: ['list'],
+  shortNames: ['cm'],
+};
+
+export const configMap = (namespace: string, name: string, data: Json): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: {name, namespace},
+  data,
+});
+
+/** Writes a snapshot as `pra snapshot create` does, of objects that are given. */
+export async function saveSnapshot(
+  repository: Repository,
+  objects: KubeObject[],
+  parent?: SnapshotRoot,
+): Promise<SnapshotRoot> {
+  const writer = new ObjectSetWriter(repository, {parent});
+  for (const object of objects) await writer.add({type: configMaps, object});
+  const {tree, counts, namespaces, bytes} = await writer.finish();
+  const now = new Date();
+  return writeRoot(
+    repository,
+    {
+      apiVersion: 'pra/v1',
+      kind: 'Snapshot',
+      id: newSnapshotId(now),
+      createdAt: now.toISOString(),
+      finishedAt: now.toISOString(),
+      tool: 'pra test',
+      source: {uid: 'u', version: 'v1.34.4', server: 'https://s', context: 'c'},
+      namespaces,
+      counts,
+      tree,
+      ...(parent === undefined ? {} : {parent: parent.id}),
+      resourceVersions: {},
+      volumes: [],
+      baselines: [],
+      bytes,
+    },
+    {},
+  );
+}
+
+export async function loadSnapshot(
+  repository: Repository,
+  root: SnapshotRoot,
+  filter: ObjectFilter = {},
+): Promise<KubeObject[]> {
+  const objects: KubeObject[] = [];
+  for await (const stored of readObjects(repository, root, filter)) objects.push(stored.object);
+  return objects;
+}
