@@ -10,7 +10,6 @@ export const EXIT = {
   usage: 2,
   failed: 3,
   objectiveMissed: 4,
-  changes: 5,
   inconclusive: 6,
   repositoryAbsent: 10,
   locked: 11,

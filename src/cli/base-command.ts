@@ -110,7 +110,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
     if (this.interruption?.signal.aborted) return new PraError('INTERRUPTED', 'stopped before the end');
     if (error instanceof Errors.CLIError) {
       const [what = '', ...rest] = error.message.replace(/\n?See more help with --help$/, '').split('\n');
-      return new PraError('USAGE', what, {
+      return new PraError('USAGE', what.replace(/:$/, ''), {
         why: rest.join('\n').trim() || undefined,
         next: [`pra ${this.id?.replaceAll(':', ' ') ?? ''} --help`],
       });

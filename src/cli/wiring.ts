@@ -27,6 +27,20 @@ export function repositoryOf(
   return {url, options: {endpoint, region, pathStyle, caFile, profile: credentials?.profile}};
 }
 
+/** The plan as the flags and variables of this call make it, for telling what would be done. */
+export function withOverrides(loaded: LoadedPlan, overrides: Overrides): LoadedPlan {
+  const {plan} = loaded;
+  const {repository, source} = plan.spec;
+  const context = overrides.context ?? process.env.PRA_CONTEXT ?? source.kubeconfig.context;
+  const path = overrides.kubeconfig ?? process.env.PRA_KUBECONFIG ?? source.kubeconfig.path;
+  const spec = {
+    ...plan.spec,
+    repository: {...repository, url: repositoryOf(loaded, overrides)?.url ?? repository.url},
+    source: {...source, kubeconfig: {...source.kubeconfig, context, path}},
+  };
+  return {...loaded, plan: {...plan, spec}};
+}
+
 export interface OpenedRepository {
   repository: Repository;
   options: OpenStoreOptions;

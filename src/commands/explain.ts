@@ -17,7 +17,10 @@ export default class Explain extends BaseCommand<typeof Explain> {
     const code = this.args.code.toUpperCase();
     if (!isCode(code)) {
       const nearest = closest.closest(code, Object.keys(CATALOGUE));
-      throw new PraError('USAGE', `there is no error code ${code}`, {next: [`pra explain ${nearest}`]});
+      const near = nearest !== undefined && closest.distance(code, nearest) <= code.length / 3;
+      throw new PraError('USAGE', `there is no error code ${code}`, {
+        next: [near ? `pra explain ${nearest}` : 'all codes: docs/reference/exit-codes.md'],
+      });
     }
     const {exit, explanation} = CATALOGUE[code];
     this.print(

@@ -37,7 +37,7 @@ Needs Linux and root. Exit codes: those of \`pra drill run\`.`;
 
   async run(): Promise<void> {
     requireLinuxRoot();
-    if (this.flags.down) return stopSource();
+    if (this.flags.down) return this.down();
     const began = performance.now();
     const tell = (message: string) => this.note(`   ${message}`);
     const dir = join(stateDir(), 'quickstart');
@@ -66,6 +66,15 @@ Needs Linux and root. Exit codes: those of \`pra drill run\`.`;
       if (!kept) await stopSource();
     }
     this.note(`done after ${formatDuration(performance.now() - began)}`);
+  }
+
+  private async down(): Promise<void> {
+    const removed = await stopSource();
+    this.print({apiVersion: 'pra/v1', kind: 'QuickstartRemoval', removed}, () =>
+      removed
+        ? 'removed the source cluster of the quickstart'
+        : 'there is no source cluster of the quickstart',
+    );
   }
 
   private async drill(source: Source, where: string): Promise<void> {

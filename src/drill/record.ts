@@ -99,14 +99,20 @@ function deltaOf(judgement: Judgement, previous: DrillRecord | undefined): Drill
 /** Each step that threw becomes a finding with its cause and next step, unless a more precise finding tells it already. */
 function failureFindings(outcomes: readonly StepOutcome[], log: RunLog): DrillFinding[] {
   return outcomes
-    .filter(outcome => outcome.error !== undefined && outcome.phase !== 'probe')
+    .filter(outcome => outcome.error !== undefined)
     .map((outcome, index) => ({
       id: `F${log.findings.length + index + 1}`,
-      severity: outcome.phase === 'finally' ? 'low' : 'critical',
+      severity: severityOf(outcome, log),
       title: `${outcome.name}: ${outcome.error?.message ?? ''}`,
       cause: outcome.error?.why ?? outcome.error?.message ?? 'unknown',
       next: outcome.error?.next.join('; ') || `pra explain ${outcome.error?.code}`,
     }));
+}
+
+function severityOf(outcome: StepOutcome, log: RunLog): DrillFinding['severity'] {
+  if (outcome.phase === 'finally') return 'low';
+  const optional = log.probes.some(probe => !probe.required && outcome.id === `probe/${probe.name}`);
+  return optional ? 'medium' : 'critical';
 }
 
 export interface FinishedRun {

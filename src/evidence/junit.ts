@@ -143,12 +143,13 @@ function objectiveCase(name: string, {targetMs, actualMs, met}: DrillObjective):
   return {name, seconds, outcome: {as: 'failure', type: 'missed', message}};
 }
 
+const GUARD_WORDS = {stated: 'not checked', waived: 'waived', notApplicable: 'not applicable'};
+
 function guardCase({number, name, state, detail}: DrillGuard): TestCase {
   const test = {name: `${number} ${name}`, seconds: 0};
   if (state === 'applied') return test;
   if (state === 'failed') return {...test, outcome: {as: 'failure', type: 'guardFailed', message: detail}};
-  const word = state === 'waived' ? 'waived' : 'not applicable';
-  return {...test, outcome: {as: 'skipped', message: `${word}: ${detail}`}};
+  return {...test, outcome: {as: 'skipped', message: `${GUARD_WORDS[state]}: ${detail}`}};
 }
 
 function cleanupCase({cleanup}: DrillRecord): TestCase {

@@ -17,11 +17,12 @@ const OWNER_STOPS_MS = 20_000;
  * Removes a local cluster whole: processes, pods, mounts, namespace, link, rules, cgroups, files. It works from what was
  * recorded before each part was made and from the cluster's name, so also after a crash; a cluster that is not there is
  * no error.
+ * @returns whether there was anything to remove
  * @throws PraError LOCAL_CLUSTER_FAILED that names what is left.
  */
-export async function removeLocalCluster(options: {name: string; signal?: AbortSignal}): Promise<void> {
+export async function removeLocalCluster(options: {name: string; signal?: AbortSignal}): Promise<boolean> {
   const layout = layoutFor(options.name);
-  if (![layout.dir, layout.run, layout.netnsPath, layout.outputs].some(existsSync)) return;
+  if (![layout.dir, layout.run, layout.netnsPath, layout.outputs].some(existsSync)) return false;
   const state = readState(layout.stateFile);
   const processes = state?.bootId === bootId() ? state.processes : [];
   if (state?.bootId === bootId()) await stopOwner(state.owner);
@@ -53,6 +54,7 @@ export async function removeLocalCluster(options: {name: string; signal?: AbortS
     await rm(layout.run, {recursive: true, force: true});
     restoreHost();
   }, options.signal);
+  return true;
 }
 
 /** Whoever brings the cluster up must end first, or it would start anew what is being removed. */

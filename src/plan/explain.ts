@@ -83,19 +83,20 @@ function typeOf(node: SchemaNode): string {
 export function explainPlan(plan: Plan): string[] {
   const {spec} = plan;
   const {source, target, objectives} = spec;
-  const dumps = source.volumes.filter(volume => volume.method === 'dump');
+  const fresh = spec.recoveryPoint.policy === 'fresh';
+  const dumps = fresh ? source.volumes.filter(volume => volume.method === 'dump') : [];
   return [
-    spec.recoveryPoint.policy === 'fresh'
-      ? `Take a snapshot of ${source.include.namespaces.join(', ')} from context ${source.kubeconfig.context ?? '(current)'} into ${spec.repository.url}.`
-      : `Use the ${spec.recoveryPoint.id ?? 'latest'} snapshot in ${spec.repository.url}.`,
-    ...(source.canary
+    ...(fresh && source.canary
       ? [
-          `Write a fresh canary into ${source.canary.namespace}${source.canary.sql ? ' and its database' : ''} first.`,
+          `Write a fresh canary into ${source.canary.namespace}${source.canary.sql ? ' and its database' : ''}.`,
         ]
       : []),
+    fresh
+      ? `Take a snapshot of ${source.include.namespaces.join(', ')} from ${source.kubeconfig.context === undefined ? 'the current context' : `context ${source.kubeconfig.context}`} into ${spec.repository.url}.`
+      : `Use the ${spec.recoveryPoint.id ?? 'latest'} snapshot in ${spec.repository.url}.`,
     ...dumps.map(
       volume =>
-        `Save the data of ${JSON.stringify(volume.select)} with ${volume.dump?.command[0] ?? 'a dump'}.`,
+        `Save the data of ${JSON.stringify(volume.select)} by its dump command, ${shorten(volume.dump?.command.join(' ') ?? '')}.`,
     ),
     `T0: the recovery is declared. Bring up a fresh cluster with ${target.terraform.dir} and check that it is not the source and is empty.`,
     'Restore all objects, with workloads stopped, CronJobs suspended and load balancers turned into cluster-internal services.',
@@ -108,6 +109,8 @@ export function explainPlan(plan: Plan): string[] {
     `Destroy the target. The objectives are RTO ${formatDuration(objectives.rto)} and RPO ${formatDuration(objectives.rpo)}.`,
   ];
 }
+
+const shorten = (text: string) => (text.length > 60 ? `${text.slice(0, 59)}…` : text);
 
 function groupSentence(plan: Plan, name: string, layer: number): string {
   const group = plan.spec.groups.find(candidate => candidate.name === name);

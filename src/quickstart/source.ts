@@ -61,6 +61,7 @@ export async function startSource(options: SourceOptions): Promise<Source> {
   }
 }
 
+/** Removes it. @returns whether it was there */
 export const stopSource = () => removeLocalCluster({name: SOURCE});
 
 async function applyShop(cluster: Cluster, signal: AbortSignal): Promise<void> {

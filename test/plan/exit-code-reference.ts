@@ -6,7 +6,6 @@ const MEANINGS: Record<keyof typeof EXIT, string> = {
   usage: 'usage, or a plan that is not valid',
   failed: 'a drill failed or came back in part, or something it made could not be removed',
   objectiveMissed: 'verified, but an objective (RTO, RPO) was missed',
-  changes: 'a preview has changes (`--detailed-exitcode`)',
   inconclusive: 'inconclusive: something that had to be proved was not',
   repositoryAbsent: 'there is no repository at this URL',
   locked: 'locked by another process',

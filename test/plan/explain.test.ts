@@ -59,11 +59,13 @@ describe('a plan', () => {
   test('of the quickstart is explained in the order of its drill', async () => {
     const {plan} = await loadPlan(join(ROOT, 'plans/quickstart/plan.yaml'));
     const steps = explainPlan(plan);
-    expect(steps[0]).toBe(
+    expect(steps[0]).toBe('Write a fresh canary into shop-db and its database.');
+    expect(steps[1]).toBe(
       'Take a snapshot of shop, shop-db from context pra-quickstart into file:///var/lib/pra/quickstart.',
     );
-    expect(steps[1]).toBe('Write a fresh canary into shop-db and its database first.');
-    expect(steps[2]).toBe('Save the data of {"app":"db"} with pg_dump.');
+    expect(steps[2]).toBe(
+      'Save the data of {"app":"db"} by its dump command, pg_dump -Fc -Z0 -h /tmp -U postgres shop.',
+    );
     expect(steps.filter(step => step.startsWith('Stage'))).toEqual([
       'Stage 1: start group data (shop-db), wait until it is healthy, bring back its data.',
       'Stage 2: start group app (shop) after data is healthy, wait until it is healthy, bring back its data.',

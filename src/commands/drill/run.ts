@@ -2,7 +2,7 @@ import {Args, Flags} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {clusterFlags} from '../../cli/flags.ts';
 import {rehearse} from '../../cli/rehearse.ts';
-import {connectSource, repositoryOf} from '../../cli/wiring.ts';
+import {connectSource, repositoryOf, withOverrides} from '../../cli/wiring.ts';
 import type {SnapshotChoice} from '../../drill/run-state.ts';
 import {PraError} from '../../errors.ts';
 import {explainPlan} from '../../plan/explain.ts';
@@ -49,15 +49,19 @@ Exit codes: 0 passed; 3 failed; 4 passed, but an objective was missed; 6 inconcl
 
   async run(): Promise<void> {
     const loaded = withVars(await loadPlan(this.args.plan), this.flags.var ?? []);
+    const choice = choiceOf(this.flags.snapshot, loaded);
     if (this.flags['dry-run']) {
-      const steps = explainPlan(loaded.plan);
+      const {plan} = withOverrides(loaded, this.flags);
+      const steps = explainPlan({
+        ...plan,
+        spec: {...plan.spec, recoveryPoint: {...plan.spec.recoveryPoint, ...choice}},
+      });
       this.print(
-        {apiVersion: 'pra/v1', kind: 'PlanExplanation', plan: loaded.plan.metadata.name, dryRun: true, steps},
+        {apiVersion: 'pra/v1', kind: 'PlanExplanation', plan: plan.metadata.name, dryRun: true, steps},
         () => steps.map((step, index) => `${index + 1}. ${step}`).join('\n'),
       );
       return;
     }
-    const choice = choiceOf(this.flags.snapshot, loaded);
     const where = repositoryOf(loaded, this.flags);
     if (!where) throw new PraError('USAGE', 'no repository was given');
     const finished = await rehearse({

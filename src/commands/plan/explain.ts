@@ -1,6 +1,7 @@
 import {statSync} from 'node:fs';
 import {Args} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
+import {withOverrides} from '../../cli/wiring.ts';
 import {explainField, explainPlan, type FieldExplanation} from '../../plan/explain.ts';
 import {loadPlan} from '../../plan/load.ts';
 import {renderTable} from '../../view/table.ts';
@@ -19,7 +20,7 @@ export default class PlanExplain extends BaseCommand<typeof PlanExplain> {
   async run(): Promise<void> {
     const {subject} = this.args;
     if (/\.(ya?ml|json)$/.test(subject) || isFile(subject)) {
-      const {plan} = await loadPlan(subject);
+      const {plan} = withOverrides(await loadPlan(subject), {});
       const steps = explainPlan(plan);
       this.print({apiVersion: 'pra/v1', kind: 'PlanExplanation', plan: plan.metadata.name, steps}, () =>
         steps.map((step, index) => `${String(index + 1).padStart(2)}. ${step}`).join('\n'),

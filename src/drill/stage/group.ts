@@ -65,7 +65,7 @@ function startStep(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDe
           sick.map(workload => `${workload.ref} is ${workload.state}: ${workload.reason}`).join('; '),
           {
             why: run.missingReferences(sick.map(workload => workload.ref)),
-            next: [`pra drill show ${run.drillId}`],
+            next: nextForUnhealthy(sick.map(({reason}) => reason)),
           },
         );
       }
@@ -73,6 +73,27 @@ function startStep(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDe
       return `${started.workloads.length} workloads healthy`;
     },
   };
+}
+
+/** What mends a workload that does not start, by what its reason says. */
+function nextForUnhealthy(reasons: readonly string[]): string[] {
+  const says = (pattern: RegExp) => reasons.some(reason => pattern.test(reason));
+  const next: string[] = [];
+  if (says(/ErrImage|ImagePull|InvalidImageName/))
+    next.push(
+      'let the target have the image: a target of terraform/local takes docker-archive files in spec.target.terraform.vars.images (or --var images=\'["FILE.tar"]\'), another target must reach the registry',
+    );
+  if (says(/not found/))
+    next.push(
+      'add what is missing to spec.source.include, or create it in the target with a step of the group before',
+    );
+  if (says(/[Uu]nschedulable|Insufficient|nodes are available/))
+    next.push('give the target more or larger nodes, in its Terraform module');
+  if (next.length === 0)
+    next.push(
+      'see its events and containers in the source for the cause; if it only needs longer, raise spec.groups[].rto',
+    );
+  return next;
 }
 
 function dataStep(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDefinition {

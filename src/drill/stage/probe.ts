@@ -32,7 +32,16 @@ export function probeSteps(run: DrillRun, dependsOn: string[]): StepDefinition[]
         if (waiting.size === 0) run.log.mark('T5');
         return result.message;
       }
-      throw new PraError(result.verdict === 'failed' ? 'PROBE_FAILED' : 'PROBE_INCONCLUSIVE', result.message);
+      throw result.verdict === 'failed'
+        ? new PraError('PROBE_FAILED', result.message, {
+            next: [
+              `if the source answers as probe ${probe.name} expects, the recovery did not bring it back: see the steps and findings before it`,
+              `otherwise mend spec.probes, ${probe.name}`,
+            ],
+          })
+        : new PraError('PROBE_INCONCLUSIVE', result.message, {
+            next: [`find out why probe ${probe.name} had no answer, or raise its policy.timeout`],
+          });
     },
   }));
 }

@@ -79,9 +79,9 @@ export function guardStep(run: DrillRun): StepDefinition {
       run.log.guard({
         number: 2,
         name: 'deny egress by infrastructure',
-        state: outputs.facts.isolated ? 'applied' : 'failed',
+        state: outputs.facts.isolated ? 'stated' : 'failed',
         detail: outputs.facts.isolated
-          ? 'the Terraform module states that the target has no way out'
+          ? 'the Terraform module states that the target has no way out; no pod of the target tried'
           : 'the Terraform module states that the target is not isolated',
       });
       run.log.target = {

@@ -4,14 +4,15 @@ import {badge} from './icon.ts';
 import {fold, table} from './table.ts';
 import {type Html, html} from './template.ts';
 
-/** What kept the drill from touching the world; failed and waived guards always stand open. */
+/** What kept the drill from touching the world; those that did not hold for sure always stand open. */
 export function guards({guards: all, target}: DrillRecord): Html {
   if (all.length === 0) return html`<p class="none">The run ended before any guard was needed.</p>`;
-  const open = all.filter(({state}) => state === 'failed' || state === 'waived');
-  const rest = all.filter(({state}) => state === 'applied' || state === 'notApplicable');
+  const sure = (state: DrillGuard['state']) => state === 'applied' || state === 'notApplicable';
+  const open = all.filter(({state}) => !sure(state));
+  const rest = all.filter(({state}) => sure(state));
   const applied = rest.filter(({state}) => state === 'applied').length;
   const summary = `${plural(applied, 'guard')} applied, ${formatCount(rest.length - applied)} not applicable`;
-  return html`${target && segregation(target)}${open.length > 0 && guardTable('Failed and waived guards', open)}${fold(
+  return html`${target && segregation(target)}${open.length > 0 && guardTable('Guards that were not applied for sure', open)}${fold(
     rest.length,
     summary,
     guardTable(summary, rest),

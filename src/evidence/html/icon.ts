@@ -22,12 +22,14 @@ const TONES: Record<string, Tone> = {
   error: 'warn',
   inconclusive: 'warn',
   waived: 'warn',
+  stated: 'warn',
   medium: 'warn',
 };
 
 const ALIASES: Record<string, string> = {
   applied: 'passed',
   waived: 'error',
+  stated: 'inconclusive',
   notApplicable: 'skipped',
   critical: 'failed',
   high: 'failed',
@@ -44,7 +46,7 @@ export function icon(state: string): Html {
   return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="10" />${shape}</svg>`;
 }
 
-const WORDS: Record<string, string> = {notApplicable: 'not applicable'};
+const WORDS: Record<string, string> = {notApplicable: 'not applicable', stated: 'stated, not checked'};
 
 /** Icon and word in the colour of the state. */
 export function badge(state: string, word = WORDS[state] ?? state): Html {

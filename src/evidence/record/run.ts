@@ -35,7 +35,8 @@ export const scopeSchema = z.object({
     .describe('What the plan leaves out on purpose, and why'),
 });
 
-export const GUARD_STATES = ['applied', 'failed', 'waived', 'notApplicable'] as const;
+/** `stated`: somebody else says that it is so, such as the target's module; the drill did not check. */
+export const GUARD_STATES = ['applied', 'stated', 'failed', 'waived', 'notApplicable'] as const;
 
 export const guardSchema = z.object({
   number: z.int().min(1).describe('Number of the guard in the reference'),
