@@ -66,9 +66,8 @@ const OPEN_FIELDS = {
 
 /** Commands, baselines and names of the source are sealed: a baseline may be a row of a table. */
 const sealedSchema = snapshotRootSchema.omit({...OPEN_FIELDS, mac: true});
-const storedSchema = snapshotRootSchema
-  .pick(OPEN_FIELDS)
-  .extend({sealed: z.string().regex(/^[A-Za-z0-9+/]+=*$/)});
+const openSchema = snapshotRootSchema.pick(OPEN_FIELDS);
+const storedSchema = openSchema.extend({sealed: z.string().regex(/^[A-Za-z0-9+/]+=*$/)});
 
 /** An id that sorts by time: `20261123T154501Z-1a2b3c4d`. */
 export function newSnapshotId(now: Date): string {
@@ -83,9 +82,9 @@ export async function writeRoot(
   root: Omit<SnapshotRoot, 'mac'>,
   options: {signal?: AbortSignal | undefined},
 ): Promise<SnapshotRoot> {
-  const {open: fields, hidden} = split(root);
-  const bytes = seal(repository.rootKey, Buffer.from(canonicalJson(hidden)), context(root.id));
-  const body = {...fields, sealed: bytes.toString('base64')};
+  const hidden = Buffer.from(canonicalJson(sealedSchema.parse(root)));
+  const sealed = seal(repository.rootKey, hidden, context(root.id)).toString('base64');
+  const body = {...openSchema.parse(root), sealed};
   const mac = macOf(repository, body);
   await repository.store.put(rootKey(root.id), encode({...body, mac}), {
     ifAbsent: true,
@@ -95,11 +94,6 @@ export async function writeRoot(
 }
 
 const context = (id: string) => `root/${id}`;
-
-function split(root: Omit<SnapshotRoot, 'mac'>) {
-  const {source, namespaces, resourceVersions, volumes, canary, baselines, ...fields} = root;
-  return {open: fields, hidden: {source, namespaces, resourceVersions, volumes, canary, baselines}};
-}
 
 /**
  * All snapshots, the newest first.
