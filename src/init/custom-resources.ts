@@ -1,5 +1,6 @@
 import type {KubeObject, ResourceType} from '../cluster/object.ts';
 import {EXCLUDED_KINDS, groupKind, reasonToExclude} from '../snapshot/exclude.ts';
+import {controllerOf} from '../snapshot/workload-of.ts';
 import {arrayAt, at, stringAt} from '../std/json-at.ts';
 import type {CustomResourceFact} from './facts.ts';
 
@@ -40,9 +41,7 @@ function typeOf(definition: KubeObject): ResourceType[] {
 /** How many objects of a kind each namespace has, without those that another object makes. */
 export function countByNamespace(type: ResourceType, objects: readonly KubeObject[]): CustomResourceFact[] {
   const kept = objects.filter(
-    object =>
-      reasonToExclude(object) === undefined &&
-      !object.metadata.ownerReferences?.some(({controller}) => controller),
+    object => reasonToExclude(object) === undefined && controllerOf(object) === undefined,
   );
   const byNamespace = Map.groupBy(kept, object => object.metadata.namespace ?? '');
   return [...byNamespace].map(([namespace, {length: count}]) => ({

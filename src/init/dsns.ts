@@ -2,7 +2,7 @@ import type {KubeObject} from '../cluster/object.ts';
 import {type Dsn, parseDsn} from '../probe/database.ts';
 import {stringsAt} from '../std/json-at.ts';
 import {type DsnFact, type WorkloadFact, workloadKey} from './facts.ts';
-import {hasLabels} from './select.ts';
+import {workloadsBehind} from './select.ts';
 
 /**
  * Finds Secrets with the DSN of a PostgreSQL database behind a Service of the plan. Of a DSN only the Service and the
@@ -21,7 +21,7 @@ export function findDsns(
         ({metadata}) => dsn && metadata.namespace === dsn.namespace && metadata.name === dsn.service,
       );
       if (!dsn || !service) return [];
-      const workload = workloadBehind(service, workloads);
+      const [workload] = workloadsBehind(service, workloads);
       return [
         {
           secretRef: `${namespace}/${name}#${key}`,
@@ -51,12 +51,4 @@ function readDsn(text: string, namespace: string): Dsn | undefined {
   } catch {
     return undefined;
   }
-}
-
-function workloadBehind(service: KubeObject, workloads: readonly WorkloadFact[]): WorkloadFact | undefined {
-  const selector = stringsAt(service, 'spec', 'selector');
-  if (Object.keys(selector).length === 0) return undefined;
-  return workloads.find(
-    workload => workload.namespace === service.metadata.namespace && hasLabels(workload.podLabels, selector),
-  );
 }

@@ -1,3 +1,5 @@
+import type {Labels} from '../snapshot/selector.ts';
+
 /** What `pra init` learns about a cluster. Values of Secrets and of variables that hold passwords are never among it. */
 export interface ClusterFacts {
   /** UID of the namespace kube-system. */
@@ -24,8 +26,6 @@ export interface Scope {
   /** Namespaces that belong to the cluster and not to its applications. */
   leftOut: readonly string[];
 }
-
-export type Labels = Readonly<Record<string, string>>;
 
 /** Something that makes pods. */
 export interface WorkloadFact {

@@ -1,3 +1,4 @@
+import {selectorText} from '../snapshot/selector.ts';
 import type {JsonObject} from '../std/json.ts';
 import {type ClusterFacts, type WorkloadFact, workloadKey} from './facts.ts';
 import {planNames} from './names.ts';
@@ -44,9 +45,7 @@ function oneDatabase(
 ): Item<JsonObject>[] {
   const labels = labelsOf(member, all);
   if (!labels) return [];
-  const selector = Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',');
   const name = unique(`${member.namespace}-${member.name}`);
-  return [{value: {name, select: {namespaces: [member.namespace], selector}}, lines: []}];
+  const select = {namespaces: [member.namespace], selector: selectorText(labels)};
+  return [{value: {name, select}, lines: []}];
 }

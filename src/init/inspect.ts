@@ -3,6 +3,7 @@ import {CORE_TYPES} from '../cluster/core-types.ts';
 import {readIdentity} from '../cluster/identity.ts';
 import {listAll} from '../cluster/list.ts';
 import type {KubeObject, ResourceType} from '../cluster/object.ts';
+import {listScopes} from '../snapshot/select.ts';
 import {mapPool} from '../std/pool.ts';
 import {countByNamespace, customTypes} from './custom-resources.ts';
 import {findDsns} from './dsns.ts';
@@ -13,8 +14,6 @@ import {readClaim, readWorkloads} from './workloads.ts';
 
 /** Lists at the same time. */
 const CONCURRENCY = 8;
-/** Up to so many namespaces are listed one by one, which needs no right on the whole cluster. */
-const NAMESPACED_LISTS = 4;
 
 const INGRESS: ResourceType = {
   group: 'networking.k8s.io',
@@ -102,12 +101,10 @@ class Reader {
   }
 
   async list(type: ResourceType): Promise<KubeObject[]> {
-    const wanted = new Set(this.#namespaces);
-    if (wanted.size > NAMESPACED_LISTS) {
-      const all = await listAll(this.#cluster, type, {signal: this.#signal});
-      return all.filter(({metadata}) => wanted.has(metadata.namespace ?? ''));
-    }
-    return this.#each(type);
+    const namespaces = this.#namespaces;
+    const all = await this.#listIn(listScopes({namespaces}, namespaces), type);
+    const wanted = new Set(namespaces);
+    return all.filter(({metadata}) => wanted.has(metadata.namespace ?? ''));
   }
 
   tryList(type: ResourceType): Promise<KubeObject[]> {
@@ -116,7 +113,7 @@ class Reader {
 
   /** Always one namespace after another, so that no Secret of another one is read. */
   trySecrets(): Promise<KubeObject[]> {
-    return this.attempt('Secrets', () => this.#each(CORE_TYPES.Secret, OTHER_SECRETS));
+    return this.attempt('Secrets', () => this.#listIn(this.#namespaces, CORE_TYPES.Secret, OTHER_SECRETS));
   }
 
   /** What the server refuses is noted and taken as empty. */
@@ -130,8 +127,12 @@ class Reader {
     }
   }
 
-  async #each(type: ResourceType, fieldSelector?: string): Promise<KubeObject[]> {
-    const lists = await mapPool(this.#namespaces, CONCURRENCY, namespace =>
+  async #listIn(
+    scopes: readonly (string | undefined)[],
+    type: ResourceType,
+    fieldSelector?: string,
+  ): Promise<KubeObject[]> {
+    const lists = await mapPool(scopes, CONCURRENCY, namespace =>
       listAll(this.#cluster, type, {namespace, fieldSelector, signal: this.#signal}),
     );
     return lists.flat();

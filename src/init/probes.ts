@@ -1,3 +1,4 @@
+import {selectorText} from '../snapshot/selector.ts';
 import type {JsonObject} from '../std/json.ts';
 import {
   type ClusterFacts,
@@ -73,9 +74,7 @@ function rowsProbe(unique: Unique, {secretRef, service, database}: DsnFact): Ite
 
 function notEmptyProbe(unique: Unique, saved: SavedDatabase): Item<JsonObject> {
   const {workload, labels, database, container, notEmpty} = saved;
-  const selector = Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',');
+  const selector = selectorText(labels);
   const which = workload.containers.length > 1 ? {container} : {};
   return {
     value: {

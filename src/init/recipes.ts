@@ -50,6 +50,15 @@ const mysqlParameters = {
   database: {variables: ['MYSQL_DATABASE', 'MARIADB_DATABASE'], required: true},
 } as const satisfies Recipe['parameters'];
 
+/** The two servers differ in the names of their programs, and MySQL in what it does not want in a dump. */
+const mysqlCommands = (client: string, dump: string): Commands => ({
+  environment: {MYSQL_PWD: '{password}'},
+  dump: `${dump} --databases {database}`,
+  restore: `${client} --user=root`,
+  notEmpty: `test "$(${client} --user=root -N -B -e "${MYSQL_TABLES}")" -gt 0`,
+});
+const MYSQL_DUMP = '--user=root --single-transaction --quick --routines --triggers --events --hex-blob';
+
 const mysqlAdvice = ['Saves this one database. Users that were made by hand are not in it.'];
 
 /** The databases that `pra init` knows. A new one is a new entry here. */
@@ -81,12 +90,7 @@ export const RECIPES: readonly Recipe[] = [
     images: ['mariadb', 'mariadb-galera'],
     variables: ['MARIADB_ROOT_PASSWORD', 'MARIADB_ROOT_PASSWORD_FILE'],
     parameters: mysqlParameters,
-    commands: {
-      environment: {MYSQL_PWD: '{password}'},
-      dump: 'mariadb-dump --user=root --single-transaction --quick --routines --triggers --events --hex-blob --databases {database}',
-      restore: 'mariadb --user=root',
-      notEmpty: `test "$(mariadb --user=root -N -B -e "${MYSQL_TABLES}")" -gt 0`,
-    },
+    commands: mysqlCommands('mariadb', `mariadb-dump ${MYSQL_DUMP}`),
     advice: mysqlAdvice,
   },
   {
@@ -94,12 +98,7 @@ export const RECIPES: readonly Recipe[] = [
     images: ['mysql', 'mysql-server', 'percona', 'percona-server'],
     variables: ['MYSQL_ROOT_PASSWORD', 'MYSQL_ROOT_PASSWORD_FILE'],
     parameters: mysqlParameters,
-    commands: {
-      environment: {MYSQL_PWD: '{password}'},
-      dump: 'mysqldump --user=root --single-transaction --quick --routines --triggers --events --hex-blob --set-gtid-purged=OFF --databases {database}',
-      restore: 'mysql --user=root',
-      notEmpty: `test "$(mysql --user=root -N -B -e "${MYSQL_TABLES}")" -gt 0`,
-    },
+    commands: mysqlCommands('mysql', `mysqldump ${MYSQL_DUMP} --set-gtid-purged=OFF`),
     advice: mysqlAdvice,
   },
   {

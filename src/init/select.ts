@@ -1,4 +1,7 @@
-import {type Labels, type WorkloadFact, workloadKey} from './facts.ts';
+import type {KubeObject} from '../cluster/object.ts';
+import type {Labels} from '../snapshot/selector.ts';
+import {stringsAt} from '../std/json-at.ts';
+import {type WorkloadFact, workloadKey} from './facts.ts';
 
 /** Labels that differ between the pods or the revisions of one workload. */
 const PASSING = new Set([
@@ -28,3 +31,12 @@ export const lasting = (labels: Labels): Labels =>
 
 export const hasLabels = (labels: Labels, wanted: Labels) =>
   Object.entries(wanted).every(([key, value]) => labels[key] === value);
+
+/** The workloads whose pods a Service sends to; none for one without a selector. */
+export function workloadsBehind(service: KubeObject, workloads: readonly WorkloadFact[]): WorkloadFact[] {
+  const selector = stringsAt(service, 'spec', 'selector');
+  if (Object.keys(selector).length === 0) return [];
+  return workloads.filter(
+    ({namespace, podLabels}) => namespace === service.metadata.namespace && hasLabels(podLabels, selector),
+  );
+}

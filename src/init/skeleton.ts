@@ -1,6 +1,5 @@
 import type {Json, JsonObject} from '../std/json.ts';
-import type {ClusterFacts, DsnFact} from './facts.ts';
-import {workloadKey} from './facts.ts';
+import {type ClusterFacts, type DsnFact, workloadKey} from './facts.ts';
 import {planGroups} from './groups.ts';
 import {planProbes} from './probes.ts';
 import {planVolumes, type SavedDatabase, type VolumeRules} from './volumes.ts';
@@ -78,13 +77,13 @@ function sourceOf(
 function planCanary({dsns, claims, scope}: ClusterFacts, saved: readonly SavedDatabase[]): Item | undefined {
   const isSaved = ({workload}: DsnFact) => saved.some(one => workloadKey(one.workload) === workload);
   const dsn = dsns.find(isSaved);
-  const about = ['A nonce that each snapshot writes into the source first: a ConfigMap pra-canary'];
+  const about = 'A nonce that each snapshot writes into the source first: a ConfigMap pra-canary';
   if (dsn) {
     const {namespace, secretRef, database} = dsn;
     return {
       value: {namespace, rotate: 'everySnapshot', sql: {secretRef}},
       lines: [
-        `${about[0]}, and in ${database} a`,
+        `${about}, and in ${database} a`,
         'table pra_canary, which the user of the DSN must be allowed to make.',
       ],
     };
@@ -92,7 +91,7 @@ function planCanary({dsns, claims, scope}: ClusterFacts, saved: readonly SavedDa
   const [namespace] = scope.names;
   if (claims.length > 0 || namespace === undefined) return undefined;
   const value: Json = {namespace, rotate: 'everySnapshot'};
-  return {value, lines: [`${about[0]}.`]};
+  return {value, lines: [`${about}.`]};
 }
 
 function fixedNotes({scope}: ClusterFacts, {questions}: VolumeRules, provesData: boolean): Note[] {

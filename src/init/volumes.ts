@@ -1,5 +1,6 @@
+import type {Labels} from '../snapshot/selector.ts';
 import type {JsonObject} from '../std/json.ts';
-import {type ClusterFacts, type Labels, type WorkloadFact, workloadKey} from './facts.ts';
+import {type ClusterFacts, type WorkloadFact, workloadKey} from './facts.ts';
 import {type Recognised, recognise} from './recognise.ts';
 import {hasLabels, labelsOf} from './select.ts';
 import type {Item} from './yaml.ts';
@@ -126,14 +127,14 @@ function askAboutUnused(
   result: VolumeRules,
   {namespace, name, size, labels}: ClusterFacts['claims'][number],
 ): void {
-  const hasLabels = Object.keys(labels).length > 0;
+  const isLabelled = Object.keys(labels).length > 0;
   const question = `volume ${namespace}/${name} (${size}), which no pod mounts, has no rule yet`;
   result.questions.push(question);
   result.rules.push({
-    value: {...(hasLabels ? {select: {...labels}} : {}), namespaces: [namespace]},
+    value: {...(isLabelled ? {select: {...labels}} : {}), namespaces: [namespace]},
     lines: [
       `${question}: delete it and this rule, or decide on its \`method\`.`,
-      ...(hasLabels ? [] : ['It has no labels: give it one, and choose it by that with `select`.']),
+      ...(isLabelled ? [] : ['It has no labels: give it one, and choose it by that with `select`.']),
     ],
   });
 }

@@ -1,7 +1,7 @@
 import type {KubeObject} from '../cluster/object.ts';
-import {arrayAt, at, numberAt, stringAt, stringsAt} from '../std/json-at.ts';
+import {arrayAt, at, numberAt, stringAt} from '../std/json-at.ts';
 import type {ContainerFact, WebServiceFact, WorkloadFact} from './facts.ts';
-import {hasLabels} from './select.ts';
+import {workloadsBehind} from './select.ts';
 
 const WEB_PORT = /^(http|web)(-|$)/;
 
@@ -13,8 +13,6 @@ export function findWebServices(
 ): WebServiceFact[] {
   const backends = ingresses.flatMap(backendsOf);
   return services.flatMap(service => {
-    const selector = stringsAt(service, 'spec', 'selector');
-    if (Object.keys(selector).length === 0) return [];
     const {name, namespace = ''} = service.metadata;
     const behind = backends.find(backend => backend.namespace === namespace && backend.service === name);
     const ports = arrayAt(service, 'spec', 'ports').filter(port => (at(port, 'protocol') ?? 'TCP') === 'TCP');
@@ -23,12 +21,7 @@ export function findWebServices(
       ports.find(one => WEB_PORT.test(stringAt(one, 'name') ?? ''));
     const number = numberAt(port, 'port');
     if (number === undefined) return [];
-    const running = workloads.filter(
-      workload =>
-        workload.namespace === namespace &&
-        workload.replicas !== 0 &&
-        hasLabels(workload.podLabels, selector),
-    );
+    const running = workloadsBehind(service, workloads).filter(({replicas}) => replicas !== 0);
     if (running.length === 0) return [];
     const containers = running.flatMap(workload => workload.containers);
     const isTls = number === 443 || stringAt(port, 'name') === 'https';

@@ -1,9 +1,10 @@
 import type {KubeObject} from '../cluster/object.ts';
 import {podSpecIn} from '../snapshot/pod-spec.ts';
-import {workloadOf} from '../snapshot/workload-of.ts';
+import type {Labels} from '../snapshot/selector.ts';
+import {controllerOf, workloadOf} from '../snapshot/workload-of.ts';
 import type {JsonObject} from '../std/json.ts';
 import {arrayAt, at, numberAt, objectAt, stringAt, stringsAt} from '../std/json-at.ts';
-import {type ClaimFact, type ContainerFact, type Labels, type WorkloadFact, workloadKey} from './facts.ts';
+import {type ClaimFact, type ContainerFact, type WorkloadFact, workloadKey} from './facts.ts';
 
 /** Objects that workloads are read from, all of the namespaces of the plan. */
 export interface WorkloadObjects {
@@ -20,9 +21,7 @@ export function readWorkloads(objects: WorkloadObjects): WorkloadFact[] {
     namespace: claim.metadata.namespace ?? '',
     name: claim.metadata.name,
   }));
-  const alone = objects.replicaSets.filter(
-    set => !set.metadata.ownerReferences?.some(({controller}) => controller),
-  );
+  const alone = objects.replicaSets.filter(set => controllerOf(set) === undefined);
   const templated = [...objects.templates, ...alone].map(object => templatedFact(object, claims));
   const known = new Set(templated.map(workloadKey));
   const sets = new Map(

@@ -62,7 +62,7 @@ export function compileSelect(select: SnapshotSelect): Selection {
  * whole cluster is, and then filtered.
  */
 export function listScopes(
-  {namespaces}: SnapshotSelect,
+  {namespaces}: Pick<SnapshotSelect, 'namespaces'>,
   selected: readonly string[],
 ): (string | undefined)[] {
   const isNamed = namespaces.every(name => !/[*?]/.test(name));

@@ -14,5 +14,6 @@ export function workloadOf(pod: KubeObject, replicaSets: ReadonlyMap<string, Kub
   return `${top.kind}/${top.name}`;
 }
 
-const controllerOf = (object: KubeObject): OwnerReference | undefined =>
+/** What made an object and looks after it; undefined for one that stands for itself. */
+export const controllerOf = (object: KubeObject): OwnerReference | undefined =>
   object.metadata.ownerReferences?.find(reference => reference.controller === true);
