@@ -1,7 +1,7 @@
 import {Command, Errors, Flags, type Interfaces} from '@oclif/core';
 import {EXIT, type ExitCode, messageOf, PraError} from '../errors.ts';
-import {errorDocument, renderError} from '../view/error.ts';
 import type {ProgressOptions} from '../view/progress.ts';
+import {printError} from './print-error.ts';
 import {type Interruption, listenForSignals} from './signals.ts';
 
 export type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<
@@ -92,9 +92,7 @@ export abstract class BaseCommand<T extends typeof Command> extends Command {
   protected override async catch(error: unknown): Promise<void> {
     this.parsed = true; // oclif warns about commands that end before they parsed, which a wrong flag makes them do
     const shown = this.toPraError(error);
-    const json = this.argv.includes('--json');
-    if (json) process.stdout.write(`${JSON.stringify(errorDocument(shown), undefined, 2)}\n`);
-    process.stderr.write(`${renderError(shown, {color: this.color})}\n`);
+    printError(shown, {json: this.argv.includes('--json'), color: this.color});
     if (process.env.PRA_DEBUG && error instanceof Error)
       process.stderr.write(`${error.stack}\n${String(error.cause ?? '')}\n`);
     process.exitCode = this.interruption?.signal.aborted ? this.interruption.exitCode() : shown.exitCode;

@@ -1,7 +1,7 @@
 import type {Hook} from '@oclif/core';
 import closest from 'fastest-levenshtein';
 import {PraError} from '../errors.ts';
-import {errorDocument, renderError} from '../view/error.ts';
+import {printError} from './print-error.ts';
 
 /** How many letters of a command may be wrong for it to be proposed. */
 const mistyped = (text: string) => Math.max(1, Math.floor(text.length / 4));
@@ -25,9 +25,7 @@ const commandNotFound: Hook.CommandNotFound = async ({id, argv, config}) => {
   const error = new PraError('USAGE', `${typed.join(' ')} is not a command`, {
     next: [...new Set(guesses.slice(0, 1).map(({command}) => `pra ${command} --help`)), 'pra --help'],
   });
-  if (argv?.includes('--json'))
-    process.stdout.write(`${JSON.stringify(errorDocument(error), undefined, 2)}\n`);
-  process.stderr.write(`${renderError(error, {color: false})}\n`);
+  printError(error, {json: argv?.includes('--json') === true, color: false});
   process.exitCode = error.exitCode;
 };
 

@@ -21,7 +21,10 @@ export interface RehearseOptions extends Omit<RunDrillOptions, 'repository' | 'r
 export async function rehearse({where, view, note, ...options}: RehearseOptions): Promise<FinishedRun> {
   const {choice, connectSource, signal} = options;
   const fresh = choice.policy === 'fresh';
-  if (fresh) await requireSource(connectSource, signal);
+  if (fresh) {
+    const source = await connectSource();
+    await requireSource(source, signal).finally(() => source.close());
+  }
   const opened = await openPlanRepository(where, {create: fresh, signal});
   const {repository} = opened;
   if (opened.created) note(`made a new repository at ${where.url}`);

@@ -31,8 +31,7 @@ export function repositoryOf(
 export function withOverrides(loaded: LoadedPlan, overrides: Overrides): LoadedPlan {
   const {plan} = loaded;
   const {repository, source} = plan.spec;
-  const context = overrides.context ?? process.env.PRA_CONTEXT ?? source.kubeconfig.context;
-  const path = overrides.kubeconfig ?? process.env.PRA_KUBECONFIG ?? source.kubeconfig.path;
+  const {context, path} = sourceOf(loaded, overrides);
   const spec = {
     ...plan.spec,
     repository: {...repository, url: repositoryOf(loaded, overrides)?.url ?? repository.url},
@@ -66,31 +65,36 @@ export async function openPlanRepository(
   };
 }
 
-/** Connects to the source: flag, PRA_KUBECONFIG and PRA_CONTEXT, plan, the kubeconfig's own choice. It contacts nothing yet. */
+/** How the source is reached: flag, PRA_KUBECONFIG and PRA_CONTEXT, plan. What is undefined is the kubeconfig's own choice. */
+export function sourceOf(
+  loaded: LoadedPlan | undefined,
+  overrides: Overrides,
+): {path: string | undefined; context: string | undefined} {
+  const spec = loaded?.plan.spec.source.kubeconfig;
+  return {
+    path: overrides.kubeconfig ?? process.env.PRA_KUBECONFIG ?? spec?.path,
+    context: overrides.context ?? process.env.PRA_CONTEXT ?? spec?.context,
+  };
+}
+
+/** Connects to the source. It contacts nothing yet. */
 export function connectSource(
   loaded: LoadedPlan | undefined,
   overrides: Overrides,
   userAgent: string,
 ): Promise<Cluster> {
-  const spec = loaded?.plan.spec.source.kubeconfig;
-  const kubeconfig = overrides.kubeconfig ?? process.env.PRA_KUBECONFIG ?? spec?.path;
-  const context = overrides.context ?? process.env.PRA_CONTEXT ?? spec?.context;
+  const {path, context} = sourceOf(loaded, overrides);
   return connectCluster({
     userAgent,
-    ...(kubeconfig === undefined ? {} : {kubeconfig}),
+    ...(path === undefined ? {} : {kubeconfig: path}),
     ...(context === undefined ? {} : {context}),
   });
 }
 
 /**
  * Asks the source who it is, before anything is made: a wrong context is then one error, not half a run.
- * @throws PraError KUBECONFIG_INVALID, CLUSTER_UNREACHABLE, CLUSTER_REQUEST_FAILED
+ * @throws PraError CLUSTER_UNREACHABLE, CLUSTER_UNAUTHORIZED, CLUSTER_REQUEST_FAILED
  */
-export async function requireSource(connect: () => Promise<Cluster>, signal: AbortSignal): Promise<void> {
-  const cluster = await connect();
-  try {
-    await readIdentity(cluster, {signal: withDeadline(SOURCE_ANSWERS_MS, signal)});
-  } finally {
-    await cluster.close();
-  }
+export async function requireSource(cluster: Cluster, signal: AbortSignal): Promise<void> {
+  await readIdentity(cluster, {signal: withDeadline(SOURCE_ANSWERS_MS, signal)});
 }

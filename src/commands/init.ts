@@ -1,7 +1,7 @@
 import {Flags} from '@oclif/core';
 import {BaseCommand} from '../cli/base-command.ts';
 import {clusterFlags} from '../cli/flags.ts';
-import {connectSource} from '../cli/wiring.ts';
+import {connectSource, sourceOf} from '../cli/wiring.ts';
 import {PraError} from '../errors.ts';
 import {inspectCluster} from '../init/inspect.ts';
 import {planName} from '../init/names.ts';
@@ -40,7 +40,7 @@ Exit codes: 0 written; 1 error; 2 the file is there already, or no such namespac
   };
 
   async run(): Promise<void> {
-    const {output: file, force, name, context} = this.flags;
+    const {output: file, force, name} = this.flags;
     const isDryRun = this.flags['dry-run'];
     if (name !== undefined && planName(name) !== name)
       throw new PraError('USAGE', `"${name}" cannot be the name of a plan`, {
@@ -54,8 +54,8 @@ Exit codes: 0 written; 1 error; 2 the file is there already, or no such namespac
         signal: this.signal,
       });
       for (const sentence of facts.unread) this.note(sentence);
-      const chosen = context ?? process.env.PRA_CONTEXT;
-      const skeleton = writeSkeleton(facts, {name: name ?? planName(cluster.context), context: chosen});
+      const {context} = sourceOf(undefined, this.flags);
+      const skeleton = writeSkeleton(facts, {name: name ?? planName(cluster.context), context});
       if (!isDryRun) await writePlan(file, skeleton.text, {force});
       const {text, databases, questions} = skeleton;
       const namespaces = facts.scope.names;

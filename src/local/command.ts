@@ -9,6 +9,8 @@ const USAGE = `usage: local-cluster.js up --name NAME [--node kubelet|kwok|none]
        local-cluster.js down --name NAME
        local-cluster.js status`;
 
+const STOPS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 const upArgs = z.object({
   name: z.string(),
   node: z.enum(['kubelet', 'kwok', 'none']),
@@ -26,7 +28,7 @@ export async function runLocalCommand(
 ): Promise<number> {
   const controller = new AbortController();
   const stop = () => controller.abort(new PraError('INTERRUPTED', 'stopped by a signal'));
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
+  for (const name of STOPS) process.on(name, stop);
   try {
     const {positionals, values} = parseArgs({
       args: [...args],
@@ -50,7 +52,7 @@ export async function runLocalCommand(
     write([`Error: ${shown.message}`, shown.why, ...shown.next].filter(text => text).join('\n'));
     return CATALOGUE[shown.code].exit;
   } finally {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, stop);
+    for (const name of STOPS) process.off(name, stop);
   }
 }
 

@@ -30,10 +30,9 @@ Exit codes: 0 taken; 1 error; 2 invalid plan; 3 a dump failed; 12 wrong passphra
     const loaded = await loadPlan(this.args.plan);
     const where = repositoryOf(loaded, this.flags);
     if (!where) throw new PraError('USAGE', 'no repository was given');
-    const connect = () => connectSource(loaded, this.flags, `pra/${this.config.version}`);
-    await requireSource(connect, this.signal);
-    const cluster = await connect();
+    const cluster = await connectSource(loaded, this.flags, `pra/${this.config.version}`);
     try {
+      await requireSource(cluster, this.signal);
       const {repository, options, created} = await openPlanRepository(where, {
         create: true,
         signal: this.signal,
