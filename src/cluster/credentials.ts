@@ -1,7 +1,7 @@
 import {Agent, type RequestOptions} from 'node:https';
 import {createSecureContext} from 'node:tls';
 import type {KubeConfig} from '@kubernetes/client-node';
-import {messageOf, PraError} from '../errors.ts';
+import {messageOf, PraError, systemCodeOf} from '../errors.ts';
 
 /** What a connection needs to be trusted on both sides. */
 export interface Credentials {
@@ -76,7 +76,7 @@ function pluginError(config: KubeConfig, error: unknown): PraError {
   const command = config.getCurrentUser()?.exec?.command;
   const name =
     typeof command === 'string' ? `credential plugin ${command}` : 'login service of the kubeconfig';
-  const absent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  const absent = systemCodeOf(error) === 'ENOENT';
   return new PraError('CLUSTER_UNAUTHORIZED', `the ${name} gave no credentials`, {
     why: absent
       ? 'it is not installed, or not in PATH'

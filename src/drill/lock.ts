@@ -1,7 +1,7 @@
 import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {z} from 'zod';
-import {PraError} from '../errors.ts';
+import {PraError, systemCodeOf} from '../errors.ts';
 import {sha256} from '../std/json.ts';
 import {isSameProcess, pidStartedAt} from '../std/pid.ts';
 
@@ -28,7 +28,7 @@ export function lockPlan(dir: string, plan: string, drillId: string): () => void
         if (readOwner(file)?.drillId === drillId) rmSync(file, {force: true});
       };
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      if (systemCodeOf(error) !== 'EEXIST') throw error;
     }
     const holder = readOwner(file);
     if (holder && isSameProcess(holder.pid, holder.pidStartedAt)) {

@@ -1,7 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import {link, mkdir, open, readFile, rename, rm} from 'node:fs/promises';
 import {join} from 'node:path';
-import {messageOf, PraError} from '../errors.ts';
+import {messageOf, PraError, systemCodeOf} from '../errors.ts';
 import {canonicalJson, sha256} from '../std/json.ts';
 import {renderHtml} from './html.ts';
 import {renderJunit} from './junit.ts';
@@ -56,7 +56,7 @@ async function writeOnce(file: string, text: string): Promise<void> {
   try {
     await writeWhole(file, text, link);
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
+    if (systemCodeOf(error) !== 'EEXIST') throw error;
     if ((await readFile(file, 'utf8')) === text) return;
     throw new PraError('EVIDENCE_EXISTS', `${file} is the record of another drill`, {
       why: 'evidence is never overwritten',
@@ -82,11 +82,9 @@ async function writeWhole(file: string, text: string, place: (from: string, to: 
   }
 }
 
-const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : undefined);
-
 function asPraError(error: unknown, dir: string): unknown {
   if (error instanceof PraError) return error;
-  const code = codeOf(error);
+  const code = systemCodeOf(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new PraError('DISK_FULL', `the evidence could not be written to ${dir}`, {cause: error});
   }

@@ -1,5 +1,5 @@
 import {access, writeFile} from 'node:fs/promises';
-import {PraError} from '../errors.ts';
+import {PraError, systemCodeOf} from '../errors.ts';
 
 /**
  * Refuses a file that is there already, before any work is done for it.
@@ -21,7 +21,7 @@ export async function writePlan(file: string, text: string, options: {force: boo
   try {
     await writeFile(file, text, {flag: options.force ? 'w' : 'wx'});
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    const code = systemCodeOf(error) ?? 'unknown';
     if (code === 'EEXIST') throw exists(file);
     if (code === 'ENOSPC' || code === 'EDQUOT')
       throw new PraError('DISK_FULL', `the plan ${file} could not be written`, {cause: error});

@@ -1,6 +1,6 @@
 import {isUtf8} from 'node:buffer';
 import {createReadStream} from 'node:fs';
-import {PraError, type SourceLocation} from '../errors.ts';
+import {PraError, type SourceLocation, systemCodeOf} from '../errors.ts';
 import {invalidPlan} from './refuse.ts';
 
 const MAX_PLAN_BYTES = 1024 * 1024;
@@ -30,7 +30,7 @@ async function readBytes(file: string): Promise<Buffer> {
     for await (const chunk of createReadStream(file, {end: MAX_PLAN_BYTES})) chunks.push(Buffer.from(chunk));
     return Buffer.concat(chunks);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+    const code = systemCodeOf(error);
     throw new PraError('PLAN_NOT_FOUND', `the plan ${file} cannot be read`, {
       why: code === undefined ? undefined : (REASONS.get(code) ?? code),
       next: ['pra init writes a plan from a live cluster'],

@@ -1,7 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import {link, mkdir, open, readdir, rename, rm, stat} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
-import {PraError} from '../errors.ts';
+import {PraError, systemCodeOf} from '../errors.ts';
 import {
   checkKey,
   conflictingKey,
@@ -43,7 +43,7 @@ export class FileStore implements Store {
       else await rename(partial, file);
       await this.flushFolders(dirname(file), made);
     } catch (error) {
-      if (codeOf(error) === 'EEXIST' && isLink(error)) throw conflictingKey(key, this.url, error);
+      if (systemCodeOf(error) === 'EEXIST' && isLink(error)) throw conflictingKey(key, this.url, error);
       throw this.failure('written', key, error);
     } finally {
       await rm(partial, {force: true}).catch(() => undefined);
@@ -115,7 +115,7 @@ export class FileStore implements Store {
     try {
       entries = await readdir(join(this.dir, folder), {withFileTypes: true});
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return;
+      if (systemCodeOf(error) === 'ENOENT') return;
       throw this.failure('listed', folder || '.', error);
     }
     for (const entry of entries) {
@@ -141,7 +141,7 @@ export class FileStore implements Store {
   }
 
   private failure(what: string, key: string, error: unknown): PraError {
-    const code = codeOf(error);
+    const code = systemCodeOf(error);
     if (error instanceof PraError) return error;
     if (code === 'ENOSPC' || code === 'EDQUOT') {
       return new PraError('DISK_FULL', `${key} could not be ${what}: the disk of ${this.dir} is full`, {
@@ -166,8 +166,4 @@ export class FileStore implements Store {
 
 const isLink = (error: unknown) => error instanceof Error && 'syscall' in error && error.syscall === 'link';
 /** Also a folder, or a name below a file: neither holds an object. */
-const isNoFile = (error: unknown) => ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(codeOf(error) ?? '');
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
-}
+const isNoFile = (error: unknown) => ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(systemCodeOf(error) ?? '');

@@ -9,7 +9,7 @@ import {
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
-import {messageOf, PraError} from '../errors.ts';
+import {messageOf, PraError, systemCodeOf} from '../errors.ts';
 import {sleep} from '../std/wait.ts';
 import type {OpenStoreOptions} from './open.ts';
 import {
@@ -206,6 +206,5 @@ function trusting(caFile: string): Agent {
 }
 
 function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return code || (error instanceof Error ? error.message : String(error));
+  return systemCodeOf(error) || messageOf(error);
 }

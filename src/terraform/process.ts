@@ -1,6 +1,6 @@
 import {spawn} from 'node:child_process';
 import {closeSync, openSync, readFileSync} from 'node:fs';
-import {PraError} from '../errors.ts';
+import {PraError, systemCodeOf} from '../errors.ts';
 import {formatDuration} from '../std/duration.ts';
 
 const TAIL_EVERY_MS = 200;
@@ -62,7 +62,7 @@ export async function runTerraform(run: TerraformProcess): Promise<void> {
       why: lastLines(printed()),
     });
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    if (systemCodeOf(error) !== 'ENOENT') throw error;
     throw new PraError('TOOL_MISSING', `${run.binary} is not installed`, {
       next: ['pra doctor'],
       cause: error,

@@ -1,6 +1,7 @@
 import {randomUUID} from 'node:crypto';
 import {mkdir, readFile, rm, stat, writeFile} from 'node:fs/promises';
 import {dirname} from 'node:path';
+import {systemCodeOf} from '../errors.ts';
 import {isSameProcess, pidStartedAt} from '../std/pid.ts';
 import {waitFor} from '../std/wait.ts';
 
@@ -85,7 +86,7 @@ async function createFile(file: string, content: string): Promise<boolean> {
     await writeFile(file, content, {flag: 'wx', mode: 0o600});
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (systemCodeOf(error) === 'EEXIST') return false;
     throw error;
   }
 }
