@@ -1,12 +1,13 @@
-import {type ChildProcess, spawn} from 'node:child_process';
+import type {ChildProcess} from 'node:child_process';
 import {existsSync} from 'node:fs';
-import {mkdtemp, open, readFile, rm, writeFile} from 'node:fs/promises';
+import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
 import {request} from 'node:https';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {cacheDir} from '../../src/std/paths.ts';
 import {waitFor} from '../../src/std/wait.ts';
 import {createAuthority, embedded, type TestAuthority} from './certificates.ts';
+import {killChild, startChild} from './child.ts';
 import {freePorts} from './free-ports.ts';
 
 export interface ControlPlaneOptions {
@@ -40,7 +41,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const [client = 0, peer = 0, secure = 0] = await freePorts(3);
   const processes: ChildProcess[] = [];
   const stop = async () => {
-    await Promise.all(processes.map(kill));
+    await Promise.all(processes.map(killChild));
     await rm(dir, {recursive: true, force: true});
   };
   const server = `https://127.0.0.1:${secure}`;
@@ -111,23 +112,9 @@ async function apiServerArgs(
   ];
 }
 
-/** On Linux the child dies with the test process, so that an aborted test run leaves nothing behind. */
 async function start(dir: string, file: string, args: readonly string[]): Promise<ChildProcess> {
-  if (!existsSync(file)) throw new Error(`${file} is missing: run \`bin/pra doctor --fix\``);
-  const log = await open(join(dir, `${file.slice(file.lastIndexOf('/') + 1)}.log`), 'a', 0o600);
-  const setpriv = '/usr/bin/setpriv';
-  const command = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', file, ...args] : [file, ...args];
-  const child = spawn(command[0] ?? file, command.slice(1), {stdio: ['ignore', log.fd, log.fd]});
-  child.once('error', () => undefined);
-  await log.close();
-  return child;
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise(resolve => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await ended;
+  if (!existsSync(file)) throw new Error(`${file} is missing: run \`bin/pra doctor --install\``);
+  return startChild(file, args, {log: join(dir, `${file.slice(file.lastIndexOf('/') + 1)}.log`)});
 }
 
 async function kubeconfigText(

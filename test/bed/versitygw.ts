@@ -1,12 +1,12 @@
-import {type ChildProcess, spawn} from 'node:child_process';
+import type {ChildProcess} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
-import {existsSync} from 'node:fs';
-import {mkdir, mkdtemp, open, readFile, rm, writeFile} from 'node:fs/promises';
+import {mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {CreateBucketCommand, S3Client} from '@aws-sdk/client-s3';
 import {waitFor} from '../../src/std/wait.ts';
 import {resolveTool} from '../../src/tool/resolve.ts';
+import {killChild, startChild} from './child.ts';
 import {freePorts} from './free-ports.ts';
 
 /** A real S3 server on loopback, with a bucket. Objects are files, so that a test can damage them. */
@@ -18,6 +18,8 @@ export interface TestS3 extends AsyncDisposable {
   /** Profiles of the credentials file: one that may do everything, one that the server does not know. */
   profiles: {right: string; wrong: string};
   credentials: {accessKeyId: string; secretAccessKey: string};
+  /** The secret keys of both profiles, which must be seen nowhere. */
+  secrets: readonly string[];
   /** What a process needs so that the SDK and restic find the profiles, and nothing of the user's own. */
   env: Record<string, string | undefined>;
   /** Where the objects of the bucket lie as files. */
@@ -49,7 +51,7 @@ export async function startVersitygw(): Promise<TestS3> {
   const data = join(dir, 'data');
   let child: ChildProcess | undefined;
   const kill = async () => {
-    if (child) await end(child);
+    if (child) await killChild(child);
     child = undefined;
   };
   const start = async () => {
@@ -62,7 +64,8 @@ export async function startVersitygw(): Promise<TestS3> {
   };
   try {
     await mkdir(data, {mode: 0o700});
-    const env = await writeProfiles(dir, credentials);
+    const wrong = {...credentials, secretAccessKey: randomBytes(20).toString('hex')};
+    const env = await writeProfiles(dir, {right: credentials, wrong});
     await start();
     const client = new S3Client({endpoint, region: REGION, credentials, forcePathStyle: true});
     await client.send(new CreateBucketCommand({Bucket: BUCKET}));
@@ -73,6 +76,7 @@ export async function startVersitygw(): Promise<TestS3> {
       bucket: BUCKET,
       profiles: {right: 'right', wrong: 'wrong'},
       credentials,
+      secrets: [credentials.secretAccessKey, wrong.secretAccessKey],
       env,
       files: join(data, BUCKET),
       kill,
@@ -95,28 +99,15 @@ async function spawnServer(
   port: number,
   credentials: TestS3['credentials'],
 ): Promise<ChildProcess> {
-  const log = await open(join(dir, 'versitygw.log'), 'a', 0o600);
   const args = ['--quiet', '--keep-alive', '--port', `127.0.0.1:${port}`, 'posix', data];
-  const setpriv = '/usr/bin/setpriv';
-  const [file, all] = existsSync(setpriv) ? [setpriv, ['--pdeathsig', 'KILL', path, ...args]] : [path, args];
-  const child = spawn(file, all, {
+  return startChild(path, args, {
+    log: join(dir, 'versitygw.log'),
     env: {
       PATH: process.env.PATH,
       ROOT_ACCESS_KEY: credentials.accessKeyId,
       ROOT_SECRET_KEY: credentials.secretAccessKey,
     },
-    stdio: ['ignore', log.fd, log.fd],
   });
-  child.once('error', () => undefined);
-  await log.close();
-  return child;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise(resolve => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await ended;
 }
 
 async function untilListening(dir: string, endpoint: string, child: ChildProcess): Promise<void> {
@@ -134,10 +125,12 @@ async function untilListening(dir: string, endpoint: string, child: ChildProcess
 }
 
 /** Both clients read the same file, so that no test needs to change variables between two stores. */
-async function writeProfiles(dir: string, right: TestS3['credentials']): Promise<TestS3['env']> {
+async function writeProfiles(
+  dir: string,
+  {right, wrong}: Record<'right' | 'wrong', TestS3['credentials']>,
+): Promise<TestS3['env']> {
   const profile = (name: string, {accessKeyId, secretAccessKey}: TestS3['credentials']) =>
     `[${name}]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
-  const wrong = {...right, secretAccessKey: randomBytes(20).toString('hex')};
   const [file, config] = [join(dir, 'credentials'), join(dir, 'config')];
   await writeFile(file, profile('right', right) + profile('wrong', wrong), {mode: 0o600});
   await writeFile(config, '', {mode: 0o600});

@@ -19,6 +19,7 @@ import {verifyPacks} from '../../src/repository/verify.ts';
 import {canonicalJson, sha256} from '../../src/std/json.ts';
 import {runProcess} from '../../src/std/process.ts';
 import {isLinuxRoot} from '../../src/tool/platform.ts';
+import {errorOf} from '../bed/error-of.ts';
 import {startVersitygw, type TestS3} from '../bed/versitygw.ts';
 import {configMap, loadSnapshot, saveSnapshot} from './snapshots.ts';
 
@@ -40,15 +41,6 @@ afterAll(async () => {
 
 const openS3 = (prefix: string, bucket = s3.bucket) =>
   openStore(`s3://${bucket}/${prefix}`, {endpoint: s3.endpoint, profile: s3.profiles.right, silenceMs: 500});
-
-async function errorOf(action: Promise<unknown>): Promise<PraError> {
-  const error = await action.then(
-    () => new Error('it did not fail'),
-    (reason: unknown) => reason,
-  );
-  if (error instanceof PraError) return error;
-  throw error;
-}
 
 async function keysOf(store: Store, prefix = ''): Promise<string[]> {
   const keys: string[] = [];

@@ -1,4 +1,4 @@
-import {mkdir, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {mkdir, mkdtemp, readdir, rm, writeFile} from 'node:fs/promises';
 import {createServer, request, type ServerResponse} from 'node:http';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -8,6 +8,7 @@ import {PraError} from '../../src/errors.ts';
 import {type OpenStoreOptions, openStore} from '../../src/repository/open.ts';
 import type {Store, StoredFile} from '../../src/repository/store.ts';
 import {mapPool} from '../../src/std/pool.ts';
+import {errorOf as praErrorOf} from '../bed/error-of.ts';
 import {startVersitygw, type TestS3} from '../bed/versitygw.ts';
 
 let s3: TestS3;
@@ -38,22 +39,8 @@ async function filesOf(listing: AsyncIterable<StoredFile>): Promise<StoredFile[]
 }
 const keysOf = async (store: Store, prefix = '') => (await filesOf(store.list(prefix))).map(({key}) => key);
 
-/** The error of something that must fail, after checks that hold for every error of a store. */
-async function errorOf(action: Promise<unknown>, limitMs = 10_000): Promise<PraError> {
-  const began = performance.now();
-  const error = await action.then(
-    () => new Error('it did not fail'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof PraError)) throw error;
-  expect(performance.now() - began).toBeLessThan(limitMs);
-  const shown = [error.message, error.why ?? '', ...error.next].join('\n');
-  expect(shown).not.toMatch(/\n\s+at |node_modules|file:\/\/\S+\.[jt]s/);
-  for (const file of [s3.env.AWS_SHARED_CREDENTIALS_FILE ?? ''])
-    for (const [, secret = ''] of (await readFile(file, 'utf8')).matchAll(/secret_access_key = (\S+)/g))
-      expect(shown).not.toContain(secret);
-  return error;
-}
+const errorOf = (action: Promise<unknown>, limitMs?: number) =>
+  praErrorOf(action, {limitMs, secrets: s3.secrets});
 
 describe.each([
   ['a folder', openFile],

@@ -3,16 +3,7 @@ import {setTimeout as pause} from 'node:timers/promises';
 import {expect, test} from 'vitest';
 import {dumpVolume, type Exec} from '../../src/volume/dump.ts';
 import type {Restic} from '../../src/volume/restic.ts';
-
-const request = {
-  namespace: 'shop-db',
-  pod: 'db-0',
-  container: 'db',
-  workload: 'StatefulSet/db',
-  pvcs: ['data-db-0'],
-  command: ['pg_dump'],
-  restoreCommand: ['pg_restore'],
-};
+import {dumpRequest as request} from './dump-request.ts';
 
 /** A fake, because real timing shows the race once in ten dumps: it takes the bytes only when it is asked for the next. */
 function slowRestic(received: Buffer[]): Restic {

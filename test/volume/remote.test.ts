@@ -6,9 +6,11 @@ import {afterAll, beforeAll, expect, it, vi} from 'vitest';
 import {PraError} from '../../src/errors.ts';
 import {type OpenStoreOptions, openStore} from '../../src/repository/open.ts';
 import {initRepository, Repository} from '../../src/repository/repository.ts';
-import {type DumpRequest, dumpVolume, type Exec, restoreDump} from '../../src/volume/dump.ts';
+import {dumpVolume, type Exec, restoreDump} from '../../src/volume/dump.ts';
 import {openRestic, type Restic} from '../../src/volume/restic.ts';
+import {errorOf as praErrorOf} from '../bed/error-of.ts';
 import {startVersitygw, type TestS3} from '../bed/versitygw.ts';
+import {dumpRequest as request} from './dump-request.ts';
 
 let s3: TestS3;
 let store: OpenStoreOptions;
@@ -27,16 +29,6 @@ afterAll(async () => {
   vi.unstubAllEnvs();
   await s3.stop();
 });
-
-const request: DumpRequest = {
-  namespace: 'shop-db',
-  pod: 'db-0',
-  container: 'db',
-  workload: 'StatefulSet/db',
-  pvcs: ['data-db-0'],
-  command: ['dump'],
-  restoreCommand: ['restore'],
-};
 
 /** Writes as exec does: held back by its reader, and with an error when that goes away. */
 const dumping =
@@ -60,20 +52,8 @@ const dumping =
 
 const snapshots = () => readdir(join(s3.files, 'shop', 'volumes', 'snapshots')).catch((): string[] => []);
 
-async function errorOf(action: Promise<unknown>, limitMs = 10_000): Promise<PraError> {
-  const began = performance.now();
-  const error = await action.then(
-    () => new Error('it did not fail'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof PraError)) throw error;
-  expect(performance.now() - began).toBeLessThan(limitMs);
-  const shown = [error.message, error.why ?? '', ...error.next].join('\n');
-  expect(shown).not.toMatch(/\n\s+at /);
-  for (const secret of [s3.credentials.secretAccessKey, repository.volumePassword()])
-    expect(shown).not.toContain(secret);
-  return error;
-}
+const errorOf = (action: Promise<unknown>, limitMs?: number) =>
+  praErrorOf(action, {limitMs, secrets: [...s3.secrets, repository.volumePassword()]});
 
 it('a dump comes back from a bucket byte for byte, also to whoever opens it anew', async () => {
   const data = randomBytes(24 * 1024 * 1024);

@@ -6,8 +6,9 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {FileStore} from '../../src/repository/file.ts';
 import {initRepository, type Repository} from '../../src/repository/repository.ts';
 import {runProcess} from '../../src/std/process.ts';
-import {type DumpRequest, dumpVolume, type Exec, restoreDump} from '../../src/volume/dump.ts';
+import {dumpVolume, type Exec, restoreDump} from '../../src/volume/dump.ts';
 import {openRestic, type Restic} from '../../src/volume/restic.ts';
+import {dumpRequest as request} from './dump-request.ts';
 
 let dir: string;
 let repository: Repository;
@@ -24,16 +25,6 @@ afterAll(() => rmSync(dir, {recursive: true, force: true}));
 const snapshots = async (): Promise<unknown[]> => {
   const env = {RESTIC_PASSWORD: repository.volumePassword(), RESTIC_REPOSITORY: join(dir, 'volumes')};
   return JSON.parse((await runProcess('restic', ['--no-cache', 'snapshots', '--json'], {env})).stdout);
-};
-
-const request: DumpRequest = {
-  namespace: 'shop-db',
-  pod: 'db-0',
-  container: 'db',
-  workload: 'StatefulSet/db',
-  pvcs: ['data-db-0'],
-  command: ['dump'],
-  restoreCommand: ['restore'],
 };
 
 /** A fake of exec: faults at chosen moments cannot be had from a real kubelet on demand. */
