@@ -48,7 +48,8 @@ export async function loadPlan(file: string): Promise<LoadedPlan> {
     unproved: parsed.success && !provesData(parsed.data) ? locate(['spec', 'probes']) : undefined,
   });
   if (refusal) throw refusal;
-  const written = parsed.data ?? planSchema.parse(value);
+  if (!parsed.success) throw parsed.error; // what is wrong with a plan is in the refusal
+  const written = parsed.data;
   const dir = dirname(resolve(file));
   const plan = resolvePaths(written, dir);
   const missing = await findMissingFiles(plan);
