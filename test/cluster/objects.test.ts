@@ -199,9 +199,13 @@ describe('discovery', () => {
       },
       {waitingFor: 'the CRD', timeoutMs: 20_000},
     );
+    // The aggregator publishes each version of a group on its own: for a moment only v1alpha1 may be there.
     const type = await waitFor(
-      async () => new ResourceMap(await discoverResources(cluster)).find('shop.example/v1', 'Widget'),
-      {waitingFor: 'the kind', timeoutMs: 20_000},
+      async () => {
+        const found = new ResourceMap(await discoverResources(cluster)).find('shop.example/v1', 'Widget');
+        return found?.version === 'v1' ? found : undefined;
+      },
+      {waitingFor: 'the kind in its preferred version', timeoutMs: 20_000},
     );
     expect(type).toEqual({
       group: 'shop.example',
