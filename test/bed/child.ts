@@ -1,6 +1,7 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {existsSync} from 'node:fs';
-import {open} from 'node:fs/promises';
+import {open, readdir, readFile} from 'node:fs/promises';
+import {waitFor} from '../../src/std/wait.ts';
 
 const SETPRIV = '/usr/bin/setpriv';
 
@@ -27,4 +28,19 @@ export async function killChild(child: ChildProcess): Promise<void> {
   const ended = new Promise(resolve => child.once('exit', resolve));
   child.kill('SIGKILL');
   await ended;
+}
+
+/** Stops it, and waits until each of its threads has: the signal comes back before they have. */
+export async function pauseChild(child: ChildProcess | undefined): Promise<void> {
+  if (!child?.kill('SIGSTOP')) return;
+  const tasks = `/proc/${child.pid}/task`;
+  await waitFor(
+    async () => {
+      const stats = await Promise.all(
+        (await readdir(tasks)).map(task => readFile(`${tasks}/${task}/stat`, 'utf8')),
+      );
+      return stats.every(stat => /\) T/.test(stat)) || undefined;
+    },
+    {waitingFor: 'the process to stop', timeoutMs: 10_000, intervalMs: 5},
+  );
 }

@@ -6,7 +6,7 @@ import {join} from 'node:path';
 import {CreateBucketCommand, S3Client} from '@aws-sdk/client-s3';
 import {waitFor} from '../../src/std/wait.ts';
 import {resolveTool} from '../../src/tool/resolve.ts';
-import {killChild, startChild} from './child.ts';
+import {killChild, pauseChild, startChild} from './child.ts';
 import {freePorts} from './free-ports.ts';
 
 /** A real S3 server on loopback, with a bucket. Objects are files, so that a test can damage them. */
@@ -28,7 +28,7 @@ export interface TestS3 extends AsyncDisposable {
   kill(): Promise<void>;
   start(): Promise<void>;
   /** The server accepts connections and answers none. */
-  pause(): void;
+  pause(): Promise<void>;
   resume(): void;
   /** Ends the server and removes its folder. */
   stop(): Promise<void>;
@@ -81,7 +81,7 @@ export async function startVersitygw(): Promise<TestS3> {
       files: join(data, BUCKET),
       kill,
       start,
-      pause: () => void child?.kill('SIGSTOP'),
+      pause: () => pauseChild(child),
       resume: () => void child?.kill('SIGCONT'),
       stop,
       [Symbol.asyncDispose]: stop,

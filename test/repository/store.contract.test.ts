@@ -498,7 +498,7 @@ describe('a bucket that cannot be used', () => {
   it('because the server says nothing any more is STORE_UNREACHABLE in a bounded time', async () => {
     const store = await openS3();
     await store.put('other', text('kept'));
-    s3.pause();
+    await s3.pause();
     try {
       const errors = await Promise.all([...actions, has].map(([, action]) => errorOf(action(store))));
       for (const error of errors) expect(error).toMatchObject({code: 'STORE_UNREACHABLE'});
@@ -513,7 +513,7 @@ describe('a bucket that cannot be used', () => {
   it('because the server ended in the middle of a write keeps no half of it', async () => {
     const store = await openS3({silenceMs: 5_000});
     await store.put('before', text('x'));
-    s3.pause();
+    await s3.pause();
     const writing = errorOf(store.put('half', Buffer.alloc(32 * 1024 * 1024, 1)));
     await new Promise(resolve => setTimeout(resolve, 100));
     await s3.kill();
