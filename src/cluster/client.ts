@@ -101,6 +101,16 @@ export class Cluster {
 
   /** As `request`, for answers that are not JSON, such as logs. */
   async requestText(method: Method, path: string, options: RequestOptions = {}): Promise<string> {
+    const bytes = await this.requestBytes(method, path, options);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+  }
+
+  /** As `requestText`, undecoded. The bytes are the caller's own. */
+  async requestBytes(
+    method: Method,
+    path: string,
+    options: RequestOptions = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
     for (let attempt = 1; ; attempt += 1) {
       const session = await this.#session.open();
       try {
@@ -130,7 +140,12 @@ export class Cluster {
     return this.close();
   }
 
-  async #send(session: OpenSession, method: Method, path: string, options: RequestOptions): Promise<string> {
+  async #send(
+    session: OpenSession,
+    method: Method,
+    path: string,
+    options: RequestOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const {transport, credentials} = session;
     const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
     const body = bodyOf(options.body);
@@ -149,8 +164,9 @@ export class Cluster {
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     });
-    const text = await response.body.text();
-    if (response.statusCode < 300) return text;
+    const bytes = new Uint8Array(await response.body.arrayBuffer());
+    if (response.statusCode < 300) return bytes;
+    const text = Buffer.from(bytes).toString('utf8');
     const answer = {status: response.statusCode, body: text, retryAfterMs: retryAfterMs(response)};
     throw new ApiError(actionOf(method, path, options), answer, this.context);
   }

@@ -9,6 +9,8 @@ export interface ListOptions {
   /** Objects per request. Pages of 2000 are the fastest measured; 0 asks for all at once. */
   pageSize?: number;
   signal?: AbortSignal | undefined;
+  /** Told where the list stands. */
+  onResourceVersion?: (resourceVersion: string) => void;
 }
 
 export interface ListPage {
@@ -68,6 +70,7 @@ export async function listAll(
   let all: KubeObject[] = [];
   for await (const page of listObjects(cluster, type, options)) {
     all = page.restarted ? page.objects : all.concat(page.objects);
+    options.onResourceVersion?.(page.resourceVersion);
   }
   return all;
 }

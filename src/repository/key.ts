@@ -74,7 +74,7 @@ export function subkey(dataKey: Buffer, purpose: string): Buffer {
 }
 
 /** AES-256-GCM with a fresh nonce: nonce, ciphertext, tag. `context` is authenticated too, so that nothing can be moved elsewhere. */
-export function seal(key: Buffer, plain: Uint8Array, context: string): Buffer {
+export function seal(key: Uint8Array, plain: Uint8Array, context: string): Buffer {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   cipher.setAAD(Buffer.from(context));
@@ -82,7 +82,7 @@ export function seal(key: Buffer, plain: Uint8Array, context: string): Buffer {
 }
 
 /** @throws an Error when a single bit was changed, or the key or context is another. */
-export function open(key: Buffer, sealed: Uint8Array, context: string): Buffer {
+export function open(key: Uint8Array, sealed: Uint8Array, context: string): Buffer {
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
   if (bytes.length < NONCE_BYTES + TAG_BYTES)
     throw new PraError('REPOSITORY_CORRUPT', 'too short to be sealed data');

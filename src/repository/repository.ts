@@ -27,6 +27,7 @@ export class Repository {
   readonly store: Store;
   readonly packKey: Buffer;
   readonly treeKey: Buffer;
+  readonly digestKey: Buffer;
   readonly macKey: Buffer;
   readonly rootKey: Buffer;
   private readonly resticKey: Buffer;
@@ -36,6 +37,7 @@ export class Repository {
     this.store = store;
     this.packKey = subkey(dataKey, 'packs');
     this.treeKey = subkey(dataKey, 'trees');
+    this.digestKey = subkey(dataKey, 'digests');
     this.macKey = subkey(dataKey, 'snapshots');
     this.rootKey = subkey(dataKey, 'roots');
     this.resticKey = subkey(dataKey, 'volumes');

@@ -1,9 +1,10 @@
 import {createHmac, randomBytes, timingSafeEqual} from 'node:crypto';
 import {z} from 'zod';
 import {PraError} from '../errors.ts';
-import {canonicalJson} from '../std/json.ts';
+import {canonicalJson, sha256} from '../std/json.ts';
 import {open, seal} from './key.ts';
 import {encode, type Repository, readJson} from './repository.ts';
+import {treeReferenceSchema} from './tree.ts';
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -37,7 +38,7 @@ export const snapshotRootSchema = z.object({
   source: z.object({uid: z.string(), version: z.string(), server: z.string(), context: z.string()}),
   namespaces: z.array(z.string()),
   counts: z.object({objects: z.int(), kinds: z.int(), namespaces: z.int()}),
-  tree: digest,
+  trees: z.array(treeReferenceSchema).min(1).max(2).describe('All objects, and what changed since'),
   parent: z.string().optional(),
   resourceVersions: z.record(z.string(), z.string()),
   volumes: z.array(volumeRecordSchema),
@@ -59,7 +60,7 @@ const OPEN_FIELDS = {
   tool: true,
   plan: true,
   counts: true,
-  tree: true,
+  trees: true,
   parent: true,
   bytes: true,
 } as const;
@@ -92,6 +93,10 @@ export async function writeRoot(
   });
   return {...root, mac};
 }
+
+/** One digest for all objects of a snapshot: of the names of its trees, which are digests of all below. */
+export const treeDigest = ({trees}: Pick<SnapshotRoot, 'trees'>) =>
+  sha256(trees.map(({name}) => name).join('\n'));
 
 const context = (id: string) => `root/${id}`;
 

@@ -1,19 +1,34 @@
-import {promisify} from 'node:util';
-import {zstdCompress, zstdDecompress} from 'node:zlib';
 import {z} from 'zod';
+import type {ResourceType} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
-import {canonicalJson, sha256} from '../std/json.ts';
-import {open, seal} from './key.ts';
+import {sha256} from '../std/json.ts';
+import {type FramePlace, newFrameId, openFrame, sealFrame} from './frame.ts';
+import type {ObjectFrame} from './pack.ts';
 import type {Repository} from './repository.ts';
 import {conflictIsFine} from './write-once.ts';
 
-const compress = promisify(zstdCompress);
-const decompress = promisify(zstdDecompress);
-const MAX_TREE_BYTES = 512 * 1024 * 1024;
+/**
+ * A tree is one file that says where the objects of a snapshot lie. Its shards (a kind in a namespace) are written
+ * together in groups, because a file for each would cost more requests than the objects themselves. The directory at
+ * its end is small, and finds the group of a shard.
+ */
+const MAGIC = Buffer.from('PRATREE1');
+/** A group is closed when its text is this long. */
+const GROUP_CHARS = 256 * 1024;
 
-const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const hexDigest = z.string().regex(/^[0-9a-f]{64}$/);
+const frameId = z.string().regex(/^[0-9a-f]{24}$/);
 
-const resourceType = z.object({
+/** How a snapshot root names a tree: the file, and where its directory lies. */
+export const treeReferenceSchema = z.object({
+  name: hexDigest,
+  id: frameId,
+  offset: z.int().min(0),
+  length: z.int().min(1),
+});
+export type TreeReference = z.infer<typeof treeReferenceSchema>;
+
+const resourceTypeSchema = z.object({
   group: z.string(),
   version: z.string(),
   kind: z.string(),
@@ -23,80 +38,305 @@ const resourceType = z.object({
   shortNames: z.array(z.string()),
 });
 
-const entrySchema = z.object({
-  /** Name of the object. */
-  n: z.string(),
-  /** Digest of its canonical form. */
-  d: digest,
-  /** Pack, frame offset, frame length, offset, length. */
-  l: z.tuple([digest, z.int(), z.int(), z.int(), z.int()]),
-  /** Health at the capture. */
-  h: z.object({state: z.string(), replicas: z.number().optional()}).optional(),
+const directorySchema = z.object({
+  types: z.array(resourceTypeSchema),
+  packs: z.array(hexDigest),
+  /** Pack, id, offset, length. */
+  frames: z.array(z.tuple([z.int(), frameId, z.int(), z.int()])),
+  /** States that objects had, and their replicas. */
+  health: z.array(z.tuple([z.string()]).rest(z.number())),
+  /** Where groups lie in this file: id, offset, length. */
+  groups: z.array(z.tuple([frameId, z.int(), z.int()])),
+  /** Type, namespace, objects, group and place in it; sorted. */
+  shards: z.array(z.tuple([z.int(), z.string(), z.int(), z.int(), z.int()])),
 });
-export type TreeEntry = z.infer<typeof entrySchema>;
+export type Directory = z.infer<typeof directorySchema>;
+
+/** Columns, because they compress better than rows and are read faster. */
+const shardSchema = z.object({
+  n: z.array(z.string()).describe('names, sorted'),
+  d: z.base64().describe('digests, 8 bytes each'),
+  f: z.array(z.int()).describe('frame'),
+  o: z.array(z.int()).describe('offset, less the end of the object before'),
+  l: z.array(z.int()).describe('length'),
+  h: z.array(z.int()).describe('health, -1 for none'),
+  x: z.array(z.string()).optional().describe('names that are gone; only in a tree of changes'),
+});
+type StoredShard = z.infer<typeof shardSchema>;
+const groupSchema = z.array(shardSchema);
+
+export interface Health {
+  state: string;
+  replicas?: number;
+}
 
 /** All objects of one kind in one namespace, sorted by name. */
-const shardSchema = z.object({type: resourceType, namespace: z.string(), entries: z.array(entrySchema)});
-export type Shard = z.infer<typeof shardSchema>;
+export interface Shard {
+  type: ResourceType;
+  /** Empty for objects without one. */
+  namespace: string;
+  names: string[];
+  /** High and low half of each digest. */
+  digests: number[];
+  frames: ObjectFrame[];
+  offsets: number[];
+  lengths: number[];
+  health: (Health | undefined)[];
+  /** Names that a tree of changes takes away. */
+  removed: string[];
+  /** How many objects the shard has in the snapshot; more than names in a tree of changes. */
+  objects: number;
+}
 
-const shardReference = z.object({
-  type: resourceType,
-  namespace: z.string(),
-  objects: z.int(),
-  tree: digest,
-  content: digest,
+export const emptyShard = (type: ResourceType, namespace: string): Shard => ({
+  type,
+  namespace,
+  names: [],
+  digests: [],
+  frames: [],
+  offsets: [],
+  lengths: [],
+  health: [],
+  removed: [],
+  objects: 0,
 });
-export type ShardReference = z.infer<typeof shardReference>;
 
-/** The top of a snapshot: its shards, sorted by kind and namespace. */
-const rootSchema = z.object({shards: z.array(shardReference)});
-export type RootTree = z.infer<typeof rootSchema>;
+export const shardKey = (type: Pick<ResourceType, 'group' | 'kind'>, namespace: string) =>
+  `${type.group}/${type.kind}/${namespace}`;
 
 export const treeKey = (name: string) => `trees/${name.slice(0, 2)}/${name}`;
 
-/** What a shard holds, whatever pack it lies in: two snapshots with the same objects have the same. */
-export const contentDigest = (entries: readonly TreeEntry[]) =>
-  sha256(canonicalJson(entries.map(entry => [entry.n, entry.d, entry.h])));
+/** Gives each different value a number. */
+class Numbering<T> {
+  readonly values: T[] = [];
+  private readonly numbers = new Map<string, number>();
 
-/** Writes a tree; it is named by the digest of its bytes. */
-export async function writeTree(
-  repository: Repository,
-  tree: Shard | RootTree,
-  signal?: AbortSignal,
-): Promise<{name: string; bytes: number}> {
-  const bytes = seal(repository.treeKey, await compress(Buffer.from(canonicalJson(tree))), 'tree');
-  const name = sha256(bytes);
-  await conflictIsFine(repository.store.put(treeKey(name), bytes, {ifAbsent: true, signal}));
-  return {name, bytes: bytes.length};
+  of(key: string, value: () => T): number {
+    let number = this.numbers.get(key);
+    if (number === undefined) {
+      number = this.values.length;
+      this.values.push(value());
+      this.numbers.set(key, number);
+    }
+    return number;
+  }
 }
 
-export const readRootTree = (repository: Repository, name: string, signal?: AbortSignal) =>
-  readTree(repository, name, rootSchema, signal);
-export const readShard = (repository: Repository, name: string, signal?: AbortSignal) =>
-  readTree(repository, name, shardSchema, signal);
+/** Writes a tree of shards, in the order in which they are given. */
+export class TreeWriter {
+  private readonly repository: Repository;
+  private readonly types = new Numbering<ResourceType>();
+  private readonly packs = new Numbering<string>();
+  private readonly frames = new Map<ObjectFrame, number>();
+  private readonly health = new Numbering<[string, ...number[]]>();
+  private readonly shards: Directory['shards'] = [];
+  private readonly groups: Directory['groups'] = [];
+  private readonly parts: Buffer[] = [MAGIC];
+  private bytes = MAGIC.length;
+  private group: string[] = [];
+  private groupChars = 0;
 
-async function readTree<T>(
+  constructor(repository: Repository) {
+    this.repository = repository;
+  }
+
+  add(shard: Shard): void {
+    const type = this.types.of(`${shard.type.group}/${shard.type.kind}`, () => shard.type);
+    this.shards.push([type, shard.namespace, shard.objects, this.groups.length, this.group.length]);
+    const text = JSON.stringify(this.columnsOf(shard));
+    this.group.push(text);
+    this.groupChars += text.length;
+    if (this.groupChars >= GROUP_CHARS) this.closeGroup();
+  }
+
+  /** @returns what a root names the tree by, and the bytes that were written */
+  async finish(signal?: AbortSignal): Promise<{tree: TreeReference; bytes: number}> {
+    this.closeGroup();
+    const directory: Directory = {
+      types: this.types.values,
+      packs: this.packs.values,
+      frames: [...this.frames.keys()].map(({pack, id, offset, length}) => [
+        this.packs.of(pack, () => pack),
+        id,
+        offset,
+        length,
+      ]),
+      health: this.health.values,
+      groups: this.groups,
+      shards: this.shards,
+    };
+    const {id, offset, length} = this.append(JSON.stringify(directory));
+    const body = Buffer.concat(this.parts);
+    const name = sha256(body);
+    await conflictIsFine(this.repository.store.put(treeKey(name), body, {ifAbsent: true, signal}));
+    return {tree: {name, id, offset, length}, bytes: body.length};
+  }
+
+  private columnsOf(shard: Shard): StoredShard {
+    const {names, digests, offsets, lengths, removed} = shard;
+    const bytes = Buffer.allocUnsafe(digests.length * 4);
+    for (let i = 0; i < digests.length; i += 1) bytes.writeUInt32BE(digests[i] ?? 0, i * 4);
+    const frames = shard.frames.map(frame => this.frameNumber(frame));
+    const steps: number[] = [];
+    for (let i = 0, end = 0; i < offsets.length; i += 1) {
+      const offset = offsets[i] ?? 0;
+      steps.push(offset - end);
+      end = offset + (lengths[i] ?? 0);
+    }
+    return {
+      n: names,
+      d: bytes.toString('base64'),
+      f: frames,
+      o: steps,
+      l: lengths,
+      h: shard.health.map(health => this.healthNumber(health)),
+      ...(removed.length === 0 ? {} : {x: removed}),
+    };
+  }
+
+  private frameNumber(frame: ObjectFrame): number {
+    let number = this.frames.get(frame);
+    if (number === undefined) {
+      number = this.frames.size;
+      this.frames.set(frame, number);
+      this.packs.of(frame.pack, () => frame.pack);
+    }
+    return number;
+  }
+
+  private healthNumber(health: Health | undefined): number {
+    if (!health) return -1;
+    const {state, replicas} = health;
+    return this.health.of(`${state} ${replicas}`, () =>
+      replicas === undefined ? [state] : [state, replicas],
+    );
+  }
+
+  private closeGroup(): void {
+    if (this.group.length === 0) return;
+    const {id, offset, length} = this.append(`[${this.group.join(',')}]`);
+    this.groups.push([id, offset, length]);
+    this.group = [];
+    this.groupChars = 0;
+  }
+
+  private append(text: string): FramePlace {
+    const id = newFrameId();
+    const sealed = sealFrame(this.repository.treeKey, id, Buffer.from(text));
+    const place = {id, offset: this.bytes, length: sealed.length};
+    this.parts.push(sealed);
+    this.bytes += sealed.length;
+    return place;
+  }
+}
+
+/** A tree that is read where it is needed. */
+export class Tree {
+  readonly directory: Directory;
+  readonly frames: ObjectFrame[];
+  private readonly health: Health[];
+  private readonly repository: Repository;
+  private readonly reference: TreeReference;
+  private readonly groups = new Map<number, Promise<StoredShard[]>>();
+
+  private constructor(repository: Repository, reference: TreeReference, directory: Directory) {
+    this.repository = repository;
+    this.reference = reference;
+    this.directory = directory;
+    this.frames = directory.frames.map(([pack, id, offset, length]) => ({
+      pack: directory.packs[pack] ?? '',
+      id,
+      offset,
+      length,
+    }));
+    this.health = directory.health.map(([state, replicas]) =>
+      replicas === undefined ? {state} : {state, replicas},
+    );
+  }
+
+  /** @throws PraError REPOSITORY_CORRUPT that names the file. */
+  static async open(repository: Repository, reference: TreeReference, signal?: AbortSignal): Promise<Tree> {
+    const directory = await readPart(repository, reference, reference, directorySchema, signal);
+    return new Tree(repository, reference, directory);
+  }
+
+  /** @param index of `directory.shards` */
+  async shard(index: number, signal?: AbortSignal): Promise<Shard> {
+    const found = this.directory.shards[index];
+    const [typeNumber = -1, namespace = '', objects = 0, group = -1, place = -1] = found ?? [];
+    const type = this.directory.types[typeNumber];
+    const stored = (await this.group(group, signal))[place];
+    if (!type || !stored) throw this.damaged();
+    return this.shardOf(type, namespace, objects, stored);
+  }
+
+  private group(number: number, signal: AbortSignal | undefined): Promise<StoredShard[]> {
+    let group = this.groups.get(number);
+    if (!group) {
+      const place = this.directory.groups[number];
+      if (!place) throw this.damaged();
+      const [id, offset, length] = place;
+      // Shards are read in order, and so are groups: the one before is not needed again.
+      if (this.groups.size > 8) this.groups.clear();
+      group = readPart(this.repository, this.reference, {id, offset, length}, groupSchema, signal);
+      this.groups.set(number, group);
+    }
+    return group;
+  }
+
+  private shardOf(type: ResourceType, namespace: string, objects: number, stored: StoredShard): Shard {
+    const bytes = Buffer.from(stored.d, 'base64');
+    const shard = emptyShard(type, namespace);
+    shard.names = stored.n;
+    shard.lengths = stored.l;
+    shard.removed = stored.x ?? [];
+    shard.objects = objects;
+    if (bytes.length !== stored.n.length * 8) throw this.damaged();
+    for (let i = 0; i < bytes.length; i += 4) shard.digests.push(bytes.readUInt32BE(i));
+    for (let i = 0, end = 0; i < stored.n.length; i += 1) {
+      const frame = this.frames[stored.f[i] ?? -1];
+      const [step, length, healthNumber] = [stored.o[i], stored.l[i], stored.h[i]];
+      if (!frame || step === undefined || length === undefined || healthNumber === undefined)
+        throw this.damaged();
+      shard.frames.push(frame);
+      shard.offsets.push(end + step);
+      end += step + length;
+      shard.health.push(this.health[healthNumber]);
+    }
+    return shard;
+  }
+
+  private damaged(): PraError {
+    return damagedTree(this.repository, this.reference, 'its parts do not fit each other');
+  }
+}
+
+async function readPart<T>(
   repository: Repository,
-  name: string,
+  reference: TreeReference,
+  place: FramePlace,
   schema: z.ZodType<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  const key = treeKey(name);
-  const damaged = (why: string, cause?: unknown) =>
-    new PraError('REPOSITORY_CORRUPT', `${key} in ${repository.store.url} is damaged`, {
-      why,
-      cause,
-      next: ['use another snapshot: pra snapshot list'],
+  const {id, offset, length} = place;
+  const sealed = await repository.store
+    .get(treeKey(reference.name), {range: {offset, length}, signal})
+    .catch((error: unknown) => {
+      if (error instanceof PraError && error.code === 'STORE_MISSING')
+        throw damagedTree(repository, reference, 'it is missing', error);
+      throw error;
     });
-  const bytes = await repository.store.get(key, {signal}).catch((error: unknown) => {
-    if (error instanceof PraError && error.code === 'STORE_MISSING') throw damaged('it is missing', error);
-    throw error;
-  });
-  if (sha256(bytes) !== name) throw damaged('its content is not what its name says');
   try {
-    const text = await decompress(open(repository.treeKey, bytes, 'tree'), {maxOutputLength: MAX_TREE_BYTES});
+    const text = await openFrame(repository.treeKey, id, sealed);
     return schema.parse(JSON.parse(text.toString('utf8')));
   } catch (error) {
-    throw damaged('it cannot be read', error);
+    throw damagedTree(repository, reference, 'its content was changed or cut off', error);
   }
 }
+
+const damagedTree = (repository: Repository, {name}: TreeReference, why: string, cause?: unknown) =>
+  new PraError('REPOSITORY_CORRUPT', `${treeKey(name)} in ${repository.store.url} is damaged`, {
+    why,
+    cause,
+    next: ['use another snapshot: pra snapshot list'],
+  });

@@ -1,28 +1,27 @@
 import type {Cluster} from '../cluster/client.ts';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {discoverResources} from '../cluster/discover.ts';
-import {judgeHealth} from '../cluster/health.ts';
-import {listAll, listObjects} from '../cluster/list.ts';
+import {listAll} from '../cluster/list.ts';
+import {listBytes} from '../cluster/list-bytes.ts';
 import type {KubeObject, ResourceType} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
-import {numberAt} from '../std/json-at.ts';
+import type {ObjectSetWriter} from '../repository/object-set-writer.ts';
 import {mapPool} from '../std/pool.ts';
 import {canonicalObject} from './canonical.ts';
 import type {SnapshotListener} from './event.ts';
 import {groupKind, reasonToExclude} from './exclude.ts';
-import {type CapturedObject, ReferenceCollector} from './referenced.ts';
+import {PagePool, type PoolPage} from './page-pool.ts';
+import {countExcluded, healthOf} from './page-processor.ts';
+import {ReferenceCollector} from './referenced.ts';
 import {compileSelect, listScopes, type Selection, type SnapshotSelect} from './select.ts';
-
-/** A captured object with the health that it had. */
-export interface CapturedRecord extends CapturedObject {
-  health?: {state: string; replicas?: number};
-}
 
 export interface CaptureOptions {
   cluster: Cluster;
   select: SnapshotSelect;
-  /** Takes each object once, in no certain order. */
-  write: (record: CapturedRecord) => Promise<void> | void;
+  /** Takes the objects; opened and finished by the capture's caller. */
+  writer: ObjectSetWriter;
+  /** What `writer.open` gave. */
+  known: SharedArrayBuffer | undefined;
   signal: AbortSignal;
   onEvent?: SnapshotListener | undefined;
 }
@@ -36,34 +35,50 @@ export interface Capture {
 }
 
 /** Kinds that are listed at the same time. */
-const CONCURRENCY = 8;
+const CONCURRENCY = 6;
+/** Pages of one kind that are worked on while the next one comes. */
+const PAGES_AT_ONCE = 2;
 
 /**
- * Reads the selected objects of a cluster in canonical form: fresh discovery, all kinds in parallel, page by page.
+ * Writes the selected objects of a cluster: fresh discovery, several kinds at a time, page by page, each page processed in
+ * another thread when there are many. Memory holds a few pages, and of each object its name and where it lies.
  * @throws PraError CLUSTER_DISCOVERY_INCOMPLETE, CLUSTER_* naming the kind that could not be listed, SNAPSHOT_FAILED
  * when a namespace that the selection names is not there. One failed kind fails the capture.
  */
 export async function captureObjects(options: CaptureOptions): Promise<Capture> {
+  const {cluster, select, writer, known, signal} = options;
+  const pool = new PagePool({select, keys: writer.keys, known});
   const run: CaptureRun = {
     ...options,
-    selection: compileSelect(options.select),
+    pool,
+    selection: compileSelect(select),
     references: new ReferenceCollector(),
     capture: {objects: 0, resourceVersions: {}, excluded: {}},
   };
-  const types = await discoverResources(options.cluster, {signal: options.signal});
-  const capturable = types.filter(type => run.selection.type(type));
-  const namespaces = await selectNamespaces(run, types);
-  const scopes = listScopes(options.select, namespaces);
-  await mapPool(
-    capturable.filter(type => type.namespaced),
-    CONCURRENCY,
-    type => captureKind(run, type, scopes),
-  );
-  if (options.select.clusterScoped !== 'none') await captureClusterScoped(run, capturable);
-  return run.capture;
+  try {
+    const types = await discoverResources(cluster, {signal});
+    const capturable = types.filter(type => run.selection.type(type));
+    const scopes = listScopes(select, await selectNamespaces(run, types));
+    await captureKinds(
+      run,
+      capturable.filter(type => type.namespaced),
+      scopes,
+    );
+    const clusterScoped = capturable.filter(type => !type.namespaced && groupKind(type) !== 'Namespace');
+    if (select.clusterScoped === 'all') await captureKinds(run, clusterScoped, [undefined]);
+    for (const rest of await pool.flush()) {
+      await writer.addFrames(rest.frames, rest.packing);
+      run.references.merge(rest.references);
+    }
+    if (select.clusterScoped === 'referenced') await captureReferenced(run, clusterScoped);
+    return run.capture;
+  } finally {
+    await pool.stop();
+  }
 }
 
 interface CaptureRun extends CaptureOptions {
+  pool: PagePool;
   selection: Selection;
   references: ReferenceCollector;
   capture: Capture;
@@ -92,77 +107,95 @@ async function selectNamespaces(run: CaptureRun, types: readonly ResourceType[])
     });
   }
   const names: string[] = [];
-  for (const object of selected) if (await capture(run, type, object)) names.push(object.metadata.name);
+  for (const object of selected) if (await captureOne(run, type, object)) names.push(object.metadata.name);
   return names;
 }
 
-async function captureKind(
+async function captureKinds(
   run: CaptureRun,
-  type: ResourceType,
+  types: readonly ResourceType[],
   scopes: readonly (string | undefined)[],
 ): Promise<void> {
-  let objects = 0;
-  for (const namespace of scopes) {
-    const listed = await listKind(run, type, namespace);
-    const wanted = listed.filter(
-      object => run.selection.namespace(object.metadata.namespace ?? '') && run.selection.labels(object),
-    );
-    for (const object of wanted) {
-      if (await capture(run, type, object)) objects += 1;
-    }
-  }
-  run.onEvent?.({type: 'kind', kind: groupKind(type), objects});
-  run.onEvent?.({type: 'progress', objects: run.capture.objects});
+  await mapPool(types, CONCURRENCY, async type => {
+    let objects = 0;
+    for (const namespace of scopes) objects += await captureList(run, type, namespace);
+    run.onEvent?.({type: 'kind', kind: groupKind(type), objects});
+  });
 }
 
-async function captureClusterScoped(run: CaptureRun, types: readonly ResourceType[]): Promise<void> {
-  const isAll = run.select.clusterScoped === 'all';
-  const wanted = types.filter(
-    type => !type.namespaced && groupKind(type) !== 'Namespace' && (isAll || run.references.canHold(type)),
-  );
-  const lists = await mapPool(wanted, CONCURRENCY, async type =>
-    (await listKind(run, type, undefined)).map(object => ({type, object})),
-  );
-  const found = lists.flat().filter(({object}) => run.selection.labels(object) || !isAll);
-  const selected = isAll ? found : run.references.select(found);
-  for (const {type, object} of selected) await capture(run, type, object);
-  run.onEvent?.({type: 'progress', objects: run.capture.objects});
+/** What was taken of one list until now; dropped when the list begins anew. */
+interface Taken {
+  objects: number;
+  excluded: Record<string, number>;
 }
 
-/** One kind whole, so that a list that expired and began anew leaves nothing of its first try. */
-async function listKind(
+async function captureList(
   run: CaptureRun,
   type: ResourceType,
   namespace: string | undefined,
-): Promise<KubeObject[]> {
-  const objects: KubeObject[] = [];
-  for await (const page of listObjects(run.cluster, type, {namespace, signal: run.signal})) {
-    if (page.restarted) objects.length = 0;
-    objects.push(...page.objects);
+): Promise<number> {
+  const {cluster, pool, writer, capture, signal, onEvent} = run;
+  let taken: Taken = {objects: 0, excluded: {}};
+  let pending: Promise<PoolPage>[] = [];
+  const take = async (processing: Promise<PoolPage>) => {
+    const {objects, excluded, frames, packing} = await processing;
+    writer.add(type, objects, packing);
+    await writer.addFrames(frames, packing);
+    taken.objects += objects.names.length;
+    addCounts(taken.excluded, excluded);
+    capture.objects += objects.names.length;
+    onEvent?.({type: 'progress', objects: capture.objects});
+  };
+  for await (const page of listBytes(cluster, type, {namespace, signal})) {
+    if (page.restarted) {
+      // What was packed of the first try stays in its packs; nothing refers to it.
+      for (const processing of pending) await take(processing);
+      pending = [];
+      writer.restart(type, namespace);
+      capture.objects -= taken.objects;
+      taken = {objects: 0, excluded: {}};
+    }
     // Lists of several namespaces: the first is the oldest, and a watch may begin too early but not too late.
-    run.capture.resourceVersions[groupKind(type)] ??= page.resourceVersion;
+    capture.resourceVersions[groupKind(type)] ??= page.resourceVersion;
+    const processing = pool.process(type, page.bytes);
+    processing.catch(() => undefined); // rejects again where it is awaited
+    pending.push(processing);
+    if (pending.length >= PAGES_AT_ONCE) await take(pending.shift() ?? processing);
   }
-  return objects;
+  for (const processing of pending) await take(processing);
+  addCounts(capture.excluded, taken.excluded);
+  return taken.objects;
+}
+
+/** The cluster-scoped objects that those need which were captured. */
+async function captureReferenced(run: CaptureRun, types: readonly ResourceType[]): Promise<void> {
+  const wanted = types.filter(type => run.references.canHold(type));
+  const lists = await mapPool(wanted, CONCURRENCY, async type => {
+    const objects = await listAll(run.cluster, type, {
+      signal: run.signal,
+      onResourceVersion: version => {
+        run.capture.resourceVersions[groupKind(type)] = version;
+      },
+    });
+    return objects.map(object => ({type, object}));
+  });
+  for (const {type, object} of run.references.select(lists.flat())) await captureOne(run, type, object);
+  run.onEvent?.({type: 'progress', objects: run.capture.objects});
 }
 
 /** Writes one object, unless something else makes it again. */
-async function capture(run: CaptureRun, type: ResourceType, object: KubeObject): Promise<boolean> {
+async function captureOne(run: CaptureRun, type: ResourceType, object: KubeObject): Promise<boolean> {
   const reason = reasonToExclude(object);
   if (reason !== undefined) {
-    const kind = `${groupKind(type)}: ${reason.startsWith('made by') ? 'made by its owner' : reason}`;
-    run.capture.excluded[kind] = (run.capture.excluded[kind] ?? 0) + 1;
+    countExcluded(run.capture.excluded, groupKind(type), reason);
     return false;
   }
   run.references.note(object, type);
   run.capture.objects += 1;
-  await run.write({type, object: canonicalObject(object), ...healthOf(object)});
+  await run.writer.addObject(type, canonicalObject(object), healthOf(object));
   return true;
 }
 
-/** The baseline that a recovery is judged against; kinds without status have none. */
-function healthOf(object: KubeObject): Pick<CapturedRecord, 'health'> {
-  if (object.status === undefined) return {};
-  const replicas = numberAt(object, 'spec', 'replicas');
-  const {state} = judgeHealth(object, {});
-  return {health: replicas === undefined ? {state} : {state, replicas}};
+function addCounts(to: Record<string, number>, from: Readonly<Record<string, number>>): void {
+  for (const [key, count] of Object.entries(from)) to[key] = (to[key] ?? 0) + count;
 }

@@ -2,7 +2,7 @@ import type {Cluster} from '../cluster/client.ts';
 import {execInPod} from '../cluster/exec.ts';
 import {readIdentity} from '../cluster/identity.ts';
 import {PraError} from '../errors.ts';
-import {ObjectSetWriter} from '../repository/object-set.ts';
+import {ObjectSetWriter} from '../repository/object-set-writer.ts';
 import type {Repository} from '../repository/repository.ts';
 import {
   findRoot,
@@ -67,14 +67,9 @@ export async function createSnapshot(options: CreateOptions): Promise<SnapshotRo
   onEvent?.({type: 'phase', phase: 'objects'});
   const parent = await findParent(repository, plan?.name, source.uid, signal);
   const writer = new ObjectSetWriter(repository, {parent, signal});
-  const capture = await captureObjects({
-    cluster,
-    select,
-    write: record => writer.add(record),
-    signal,
-    onEvent,
-  });
-  const {tree, counts, namespaces, bytes} = await writer.finish();
+  const known = (await writer.open())?.memory;
+  const capture = await captureObjects({cluster, select, writer, known, signal, onEvent});
+  const {trees, counts, namespaces, bytes} = await writer.finish();
 
   onEvent?.({type: 'phase', phase: 'root'});
   const root: Omit<SnapshotRoot, 'mac'> = {
@@ -88,7 +83,7 @@ export async function createSnapshot(options: CreateOptions): Promise<SnapshotRo
     source: {...source, context: cluster.context},
     namespaces,
     counts,
-    tree,
+    trees,
     ...(parent ? {parent: parent.id} : {}),
     resourceVersions: capture.resourceVersions,
     volumes,

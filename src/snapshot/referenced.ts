@@ -16,6 +16,34 @@ export interface CapturedObject {
 export const isCustom = (type: ResourceType) =>
   !isBuiltInGroup(type.group) && !type.group.endsWith('gateway.networking.k8s.io');
 
+/** What a collector has noted. */
+export interface References {
+  names: ReadonlyMap<string, ReadonlySet<string>>;
+  accounts: ReadonlySet<string>;
+  namespaces: ReadonlySet<string>;
+  claims: ReadonlySet<string>;
+  services: ReadonlySet<string>;
+  groups: ReadonlySet<string>;
+}
+
+function addAll(to: Set<string>, from: ReadonlySet<string>): void {
+  for (const value of from) to.add(value);
+}
+
+/** All fields by which pods and claims name classes end like this, so that objects without it need no closer look. */
+const CLASS_FIELD = Buffer.from('ClassName"');
+const LOOKED_AT_ALWAYS = new Set([
+  'ServiceAccount',
+  'Service',
+  'PersistentVolumeClaim',
+  `RoleBinding.${RBAC}`,
+]);
+
+/** Whether an object, in the bytes of its JSON, can need anything that a collector notes. */
+export function mayRefer(type: ResourceType, json: Buffer): boolean {
+  return isCustom(type) || LOOKED_AT_ALWAYS.has(groupKind(type)) || json.includes(CLASS_FIELD);
+}
+
 /**
  * The cluster-scoped objects that captured objects need (`clusterScoped: referenced`). Fed with every captured
  * namespaced object first, it then says of each cluster-scoped object whether it belongs to the closure.
@@ -28,6 +56,28 @@ export class ReferenceCollector {
   readonly #services = new Set<string>();
   /** API groups of captured custom resources. */
   readonly #groups = new Set<string>();
+
+  /** What was noted until now, to hand it to another thread. */
+  state(): References {
+    return {
+      names: this.#names,
+      accounts: this.#accounts,
+      namespaces: this.#namespaces,
+      claims: this.#claims,
+      services: this.#services,
+      groups: this.#groups,
+    };
+  }
+
+  /** Adds what another has noted. */
+  merge(other: References): void {
+    for (const [kind, names] of other.names) for (const name of names) this.#need(kind, name);
+    addAll(this.#accounts, other.accounts);
+    addAll(this.#namespaces, other.namespaces);
+    addAll(this.#claims, other.claims);
+    addAll(this.#services, other.services);
+    addAll(this.#groups, other.groups);
+  }
 
   /** Notes what a captured object needs. */
   note(object: KubeObject, type: ResourceType): void {

@@ -42,6 +42,7 @@ export function compileSelect(select: SnapshotSelect): Selection {
   const literal = new Set(select.namespaces);
   const wanted = parseSelector(select.selector ?? '');
   const unwanted = select.excludeSelector ? parseSelector(select.excludeSelector) : () => false;
+  const anyLabels = !select.selector && !select.excludeSelector;
   const onlyKinds = select.kinds ?? [];
   return {
     select,
@@ -51,6 +52,7 @@ export function compileSelect(select: SnapshotSelect): Selection {
       !isAmong(type, select.excludeKinds ?? []),
     namespace: name => included(name) && !excluded(name) && (!name.startsWith('kube-') || literal.has(name)),
     labels: object => {
+      if (anyLabels) return true;
       const labels = stringsAt(object, 'metadata', 'labels');
       return wanted(labels) && !unwanted(labels);
     },

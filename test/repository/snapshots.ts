@@ -1,5 +1,6 @@
 import type {KubeObject, ResourceType} from '../../src/cluster/object.ts';
-import {type ObjectFilter, ObjectSetWriter, readObjects} from '../../src/repository/object-set.ts';
+import {type ObjectFilter, readObjects} from '../../src/repository/object-set.ts';
+import {ObjectSetWriter} from '../../src/repository/object-set-writer.ts';
 import type {Repository} from '../../src/repository/repository.ts';
 import {newSnapshotId, type SnapshotRoot, writeRoot} from '../../src/repository/snapshot-root.ts';
 import type {Json} from '../../src/std/json.ts';
@@ -28,8 +29,9 @@ export async function saveSnapshot(
   parent?: SnapshotRoot,
 ): Promise<SnapshotRoot> {
   const writer = new ObjectSetWriter(repository, {parent});
-  for (const object of objects) await writer.add({type: configMaps, object});
-  const {tree, counts, namespaces, bytes} = await writer.finish();
+  await writer.open();
+  for (const object of objects) await writer.addObject(configMaps, object);
+  const {trees, counts, namespaces, bytes} = await writer.finish();
   const now = new Date();
   return writeRoot(
     repository,
@@ -43,7 +45,7 @@ export async function saveSnapshot(
       source: {uid: 'u', version: 'v1.34.4', server: 'https://s', context: 'c'},
       namespaces,
       counts,
-      tree,
+      trees,
       ...(parent === undefined ? {} : {parent: parent.id}),
       resourceVersions: {},
       volumes: [],

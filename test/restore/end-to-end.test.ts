@@ -4,13 +4,14 @@ import {type Cluster, connectCluster} from '../../src/cluster/client.ts';
 import {discoverResources} from '../../src/cluster/discover.ts';
 import {type KubeObject, objectRef} from '../../src/cluster/object.ts';
 import {objectPath, ResourceMap} from '../../src/cluster/resource-map.ts';
+import type {StoredObject} from '../../src/repository/object-set.ts';
 import {summarizeRestore} from '../../src/restore/completeness.ts';
 import {waitEstablished} from '../../src/restore/established.ts';
 import {planRestore} from '../../src/restore/preview.ts';
 import type {RestoreMode} from '../../src/restore/rules/rule.ts';
 import {type ObjectOutcome, restoreWaves, UidMap} from '../../src/restore/run.ts';
 import {readTargetFacts} from '../../src/restore/target-facts.ts';
-import {type CapturedRecord, captureObjects} from '../../src/snapshot/capture.ts';
+import {captureAll} from '../bed/capture.ts';
 import {type ControlPlane, startControlPlane} from '../bed/control-plane.ts';
 import {MIXED_SET, OWNED_SET} from './mixed-set.ts';
 
@@ -67,18 +68,11 @@ async function fill(cluster: Cluster): Promise<void> {
   }
 }
 
-async function capture(cluster: Cluster, namespaces = ['shop']): Promise<CapturedRecord[]> {
-  const records: CapturedRecord[] = [];
-  await captureObjects({
-    cluster,
-    select: {namespaces, clusterScoped: 'referenced'},
-    write: record => void records.push(record),
-    signal,
-  });
-  return records;
+async function capture(cluster: Cluster, namespaces = ['shop']): Promise<StoredObject[]> {
+  return (await captureAll(cluster, {namespaces, clusterScoped: 'referenced'}, signal)).objects;
 }
 
-async function restore(cluster: Cluster, objects: readonly CapturedRecord[], mode: RestoreMode) {
+async function restore(cluster: Cluster, objects: readonly StoredObject[], mode: RestoreMode) {
   const plan = planRestore({objects, mode, target: await readTargetFacts(cluster, {signal})});
   const uids = new UidMap();
   const outcomes: ObjectOutcome[] = [];
@@ -87,14 +81,14 @@ async function restore(cluster: Cluster, objects: readonly CapturedRecord[], mod
   return {plan, outcomes, summary: summarizeRestore(plan, outcomes)};
 }
 
-const refsOf = (records: readonly CapturedRecord[]) => records.map(({object}) => objectRef(object)).sort();
+const refsOf = (records: readonly StoredObject[]) => records.map(({object}) => objectRef(object)).sort();
 const failuresOf = (outcomes: readonly ObjectOutcome[]) =>
   outcomes.filter(({outcome}) => outcome === 'failed');
-const byRef = (records: readonly CapturedRecord[]) =>
+const byRef = (records: readonly StoredObject[]) =>
   new Map(records.map(({object}) => [objectRef(object), object]));
 
 let source: Cluster;
-let captured: CapturedRecord[];
+let captured: StoredObject[];
 
 beforeAll(async () => {
   source = await startCluster();
@@ -159,9 +153,7 @@ describe('captureObjects', () => {
     const jane = await connectCluster({kubeconfig: await plane.kubeconfigOf('jane')});
     clusters.push(jane);
     const select = {namespaces: ['shop'], clusterScoped: 'none' as const, kinds: ['configmaps', 'secrets']};
-    await expect(captureObjects({cluster: jane, select, write: () => undefined, signal})).rejects.toThrow(
-      /secrets/i,
-    );
+    await expect(captureAll(jane, select, signal)).rejects.toThrow(/secrets/i);
   });
 });
 

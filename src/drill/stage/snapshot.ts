@@ -1,6 +1,6 @@
 import {messageOf} from '../../errors.ts';
 import {readCanaryHash} from '../../probe/canary.ts';
-import {findRoot, listRoots, type SnapshotRoot} from '../../repository/snapshot-root.ts';
+import {findRoot, listRoots, type SnapshotRoot, treeDigest} from '../../repository/snapshot-root.ts';
 import type {SnapshotEvent} from '../../snapshot/event.ts';
 import {formatBytes} from '../../std/bytes.ts';
 import {formatDuration} from '../../std/duration.ts';
@@ -27,7 +27,7 @@ export function snapshotStep(run: DrillRun): StepDefinition {
         snapshot: root.id,
         createdAt: root.createdAt,
         policy: run.choice.policy,
-        treeDigest: root.tree,
+        treeDigest: treeDigest(root),
         source: {
           uid: root.source.uid,
           version: root.source.version,

@@ -1,0 +1,132 @@
+import {at, stringAt} from '../std/json-at.ts';
+import {JsonReader} from '../std/json-reader.ts';
+import {type ApiError, type Cluster, isApiError} from './client.ts';
+import type {ResourceType} from './object.ts';
+import {collectionPath} from './resource-map.ts';
+
+/** One page of a list, in the bytes in which it came. */
+export interface BytesPage {
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Of the whole list: all pages show the state at this one moment. */
+  resourceVersion: string;
+  /** The list began anew: what came before of this kind is to be dropped. */
+  restarted: boolean;
+}
+
+const FIRST_PAGE = 500;
+const MAX_PAGE = 2500;
+/** Pages are made so long that they have about this size: memory is bounded however large objects are. */
+const PAGE_BYTES = 6 * 1024 * 1024;
+/** A list that expires so often cannot be read at the pace of its reader. */
+const MAX_RESTARTS = 5;
+
+/**
+ * Lists a kind page by page without parsing it. The next page is asked for while the reader works on one. When the server
+ * has forgotten the state that the pages come from (410), the list begins anew, and the next page says so.
+ * @throws ApiError, also 410 after the fifth restart
+ */
+export async function* listBytes(
+  cluster: Cluster,
+  type: ResourceType,
+  options: {namespace?: string | undefined; signal?: AbortSignal | undefined} = {},
+): AsyncGenerator<BytesPage> {
+  let limit = FIRST_PAGE;
+  let restarts = 0;
+  let restarted = false;
+  let next: Promise<Uint8Array<ArrayBuffer>> | undefined = requestPage(
+    cluster,
+    type,
+    options,
+    limit,
+    undefined,
+  );
+  while (next) {
+    let bytes: Uint8Array<ArrayBuffer>;
+    try {
+      bytes = await next;
+    } catch (error) {
+      if (!isExpired(error) || restarts >= MAX_RESTARTS) throw error;
+      restarts += 1;
+      restarted = true;
+      next = requestPage(cluster, type, options, limit, undefined);
+      continue;
+    }
+    const {resourceVersion, token} = listMetadata(bytes);
+    limit = nextLimit(limit, bytes.length);
+    next = token === undefined ? undefined : requestPage(cluster, type, options, limit, token);
+    // Whoever stops reading leaves it; its failure is then nobody's.
+    next?.catch(() => undefined);
+    yield {bytes, resourceVersion, restarted};
+    restarted = false;
+  }
+}
+
+function nextLimit(limit: number, bytes: number): number {
+  return Math.max(20, Math.min(MAX_PAGE, limit * 4, Math.floor((limit * PAGE_BYTES) / Math.max(1, bytes))));
+}
+
+function requestPage(
+  cluster: Cluster,
+  type: ResourceType,
+  {namespace, signal}: {namespace?: string | undefined; signal?: AbortSignal | undefined},
+  limit: number,
+  token: string | undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return cluster.requestBytes('GET', collectionPath(type, namespace), {
+    query: {limit, continue: token},
+    action: `list ${type.plural}${type.group ? `.${type.group}` : ''}${namespace ? ` in ${namespace}` : ''}`,
+    signal,
+  });
+}
+
+const isExpired = (error: unknown): error is ApiError => isApiError(error, 410);
+
+/** How much of the end of an answer is looked at for its metadata. */
+const TAIL_BYTES = 8192;
+
+/** What a list says of itself: before its items for kinds that are built in, behind them for others. */
+function listMetadata(bytes: Uint8Array): {resourceVersion: string; token: string | undefined} {
+  const metadata = metadataBefore(bytes) ?? metadataBehind(bytes) ?? metadataAnywhere(bytes);
+  return {
+    resourceVersion: stringAt(metadata, 'resourceVersion') ?? '',
+    token: stringAt(metadata, 'continue') || undefined,
+  };
+}
+
+const ITEMS = Buffer.from('"items"');
+const METADATA = Buffer.from('"metadata"');
+
+function metadataBefore(bytes: Uint8Array): unknown {
+  const reader = new JsonReader(bytes);
+  while (reader.member() && !reader.isKey(ITEMS)) {
+    const {at: start} = reader;
+    const found = reader.isKey(METADATA);
+    reader.skip();
+    if (found) return JSON.parse(Buffer.from(bytes.subarray(start, reader.at)).toString('utf8'));
+  }
+  return undefined;
+}
+
+/** The end of a list is an object that lacks its beginning: `],"kind":"WidgetList","metadata":{…}}`. */
+function metadataBehind(bytes: Uint8Array): unknown {
+  const tail = Buffer.from(bytes.subarray(-TAIL_BYTES)).toString('latin1');
+  const begin = tail.lastIndexOf('],"kind":"');
+  if (begin < 0) return undefined;
+  try {
+    const end: unknown = JSON.parse(`{${tail.slice(begin + 2)}`);
+    return stringAt(end, 'kind')?.endsWith('List') ? at(end, 'metadata') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function metadataAnywhere(bytes: Uint8Array): unknown {
+  const reader = new JsonReader(bytes);
+  while (reader.member()) {
+    const {at: start} = reader;
+    const found = reader.isKey(METADATA);
+    reader.skip();
+    if (found) return JSON.parse(Buffer.from(bytes.subarray(start, reader.at)).toString('utf8'));
+  }
+  return undefined;
+}

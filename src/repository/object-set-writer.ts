@@ -1,0 +1,349 @@
+import type {ResourceType} from '../cluster/object.ts';
+import {PraError} from '../errors.ts';
+import {DigestSet} from './digest.ts';
+import {KNOWN, ObjectPacker, type PackerKeys, type SealedFrame} from './object-packer.ts';
+import {type ObjectFrame, PackWriter} from './pack.ts';
+import type {Repository} from './repository.ts';
+import {append, SnapshotIndex} from './snapshot-index.ts';
+import type {SnapshotRoot} from './snapshot-root.ts';
+import {emptyShard, type Health, type Shard, shardKey, type TreeReference, TreeWriter} from './tree.ts';
+
+/** Changes are written as a tree of their own up to this share of all objects; then all are written anew. */
+const MAX_CHANGES = 0.15;
+
+/** Objects that were packed, by column: the form in which threads hand them over. */
+export interface PackedObjects {
+  names: string[];
+  namespaces: string[];
+  /** High and low half of each digest. */
+  digests: number[];
+  /** Number of the frame, or KNOWN. */
+  frames: number[];
+  offsets: number[];
+  lengths: number[];
+  health: (Health | undefined)[];
+}
+
+export const noObjects = (): PackedObjects => ({
+  names: [],
+  namespaces: [],
+  digests: [],
+  frames: [],
+  offsets: [],
+  lengths: [],
+  health: [],
+});
+
+export interface ObjectSetSummary {
+  trees: TreeReference[];
+  counts: {objects: number; kinds: number; namespaces: number};
+  namespaces: string[];
+  /** raw: all objects as they are kept, before compression; written: what this snapshot added to the store. */
+  bytes: {raw: number; stored: number; written: number};
+}
+
+/** One who packs objects, in this thread or another; it numbers its frames by itself. */
+export class Packing {
+  private readonly frames = new Map<number, ObjectFrame>();
+
+  frame(number: number): ObjectFrame {
+    let frame = this.frames.get(number);
+    if (!frame) {
+      frame = {pack: '', id: '', offset: 0, length: 0};
+      this.frames.set(number, frame);
+    }
+    return frame;
+  }
+}
+
+interface Kind {
+  type: ResourceType;
+  shards: Map<string, Shard>;
+}
+
+/** Stands for the frame of what an earlier snapshot has. */
+const KNOWN_FRAME: ObjectFrame = {pack: '', id: '', offset: 0, length: 0};
+
+/** Writes the objects of a snapshot. What its parent has already is not written again. */
+export class ObjectSetWriter {
+  readonly keys: PackerKeys;
+  private readonly repository: Repository;
+  private readonly signal: AbortSignal | undefined;
+  private readonly parent: SnapshotRoot | undefined;
+  private readonly packs: PackWriter;
+  private readonly kinds = new Map<string, Kind>();
+  private index: SnapshotIndex | undefined;
+  /** Shards of the parent, as they were and as the tree of all objects has them. */
+  private readonly before = new Map<string, {merged: Shard; base: Shard | undefined}>();
+  private set: DigestSet | undefined;
+  private own: {packer: ObjectPacker; packing: Packing} | undefined;
+
+  constructor(
+    repository: Repository,
+    options: {parent?: SnapshotRoot | undefined; signal?: AbortSignal | undefined} = {},
+  ) {
+    this.repository = repository;
+    this.signal = options.signal;
+    this.parent = options.parent;
+    this.keys = {frames: repository.packKey, digests: repository.digestKey};
+    this.packs = new PackWriter(repository, {signal: options.signal});
+  }
+
+  /**
+   * Reads what the parent has. To be called first.
+   * @returns digests that need not be packed; undefined without a parent
+   * @throws PraError REPOSITORY_CORRUPT, STORE_*
+   */
+  async open(): Promise<DigestSet | undefined> {
+    if (!this.parent) return undefined;
+    const index = await SnapshotIndex.open(this.repository, this.parent, this.signal);
+    const all: Shard[] = [];
+    for (const {type, namespace} of index.shards()) {
+      const merged = await index.read(type, namespace, this.signal);
+      this.before.set(shardKey(type, namespace), {
+        merged,
+        base: await index.readBase(type, namespace, this.signal),
+      });
+      all.push(merged);
+    }
+    const set = DigestSet.sized(all.reduce((sum, shard) => sum + shard.names.length, 0));
+    for (const {digests} of all)
+      for (let i = 0; i < digests.length; i += 2) set.add(digests[i] ?? 0, digests[i + 1] ?? 0);
+    this.index = index;
+    this.set = set;
+    return set;
+  }
+
+  /** Takes objects that were packed elsewhere. */
+  add(type: ResourceType, objects: PackedObjects, packing: Packing): void {
+    const kind = this.kindOf(type);
+    for (const [i, name] of objects.names.entries()) {
+      const namespace = objects.namespaces[i] ?? '';
+      let shard = kind.shards.get(namespace);
+      if (!shard) {
+        shard = emptyShard(type, namespace);
+        kind.shards.set(namespace, shard);
+      }
+      const frame = objects.frames[i] ?? KNOWN;
+      shard.names.push(name);
+      shard.digests.push(objects.digests[2 * i] ?? 0, objects.digests[2 * i + 1] ?? 0);
+      shard.frames.push(frame === KNOWN ? KNOWN_FRAME : packing.frame(frame));
+      shard.offsets.push(objects.offsets[i] ?? 0);
+      shard.lengths.push(objects.lengths[i] ?? 0);
+      shard.health.push(objects.health[i]);
+    }
+  }
+
+  /** Packs one object here. */
+  async addObject(type: ResourceType, object: StorableObject, health?: Health): Promise<void> {
+    this.own ??= {packer: new ObjectPacker(this.keys, this.set), packing: new Packing()};
+    const {packer, packing} = this.own;
+    const bytes = Buffer.from(JSON.stringify(object));
+    packer.add(sink => sink.bytes(bytes, 0, bytes.length));
+    const {name, namespace = ''} = object.metadata;
+    const {digest, frame, offset, length} = packer;
+    this.add(
+      type,
+      {
+        names: [name],
+        namespaces: [namespace],
+        digests: [digest.high, digest.low],
+        frames: [frame],
+        offsets: [offset],
+        lengths: [length],
+        health: [health],
+      },
+      packing,
+    );
+    await this.addFrames(packer.take(), packing);
+  }
+
+  async addFrames(frames: readonly SealedFrame[], packing: Packing): Promise<void> {
+    for (const {number, id, sealed} of frames) {
+      const frame = packing.frame(number);
+      frame.id = id;
+      await this.packs.add(frame, sealed);
+    }
+  }
+
+  /** Drops what was added of a kind, in one namespace or in all, because its list begins anew. */
+  restart(type: ResourceType, namespace?: string): void {
+    const {shards} = this.kindOf(type);
+    if (namespace === undefined) shards.clear();
+    else shards.delete(namespace);
+  }
+
+  /** Waits until everything is in the store. The snapshot exists when its root, which is then to be written, does. */
+  async finish(): Promise<ObjectSetSummary> {
+    if (this.own) await this.addFrames(this.own.packer.flush(), this.own.packing);
+    await this.packs.finish();
+    const shards = this.sortedShards();
+    const {trees, bytes} = await this.writeTrees(shards);
+    const namespaces = [
+      ...new Set(shards.map(({namespace}) => namespace).filter(name => name !== '')),
+    ].sort();
+    const written = this.packs.written + bytes;
+    return {
+      trees,
+      counts: {
+        objects: shards.reduce((sum, {objects}) => sum + objects, 0),
+        kinds: new Set(shards.map(({type}) => `${type.group}/${type.kind}`)).size,
+        namespaces: namespaces.length,
+      },
+      namespaces,
+      bytes: {
+        raw: shards.reduce((sum, {lengths}) => sum + lengths.reduce((a, b) => a + b, 0), 0),
+        stored: written,
+        written,
+      },
+    };
+  }
+
+  private kindOf(type: ResourceType): Kind {
+    const key = `${type.group}/${type.kind}`;
+    let kind = this.kinds.get(key);
+    if (!kind) {
+      kind = {type, shards: new Map()};
+      this.kinds.set(key, kind);
+    }
+    return kind;
+  }
+
+  /** All shards by group, kind and namespace, with what is known put where the parent has it. */
+  private sortedShards(): Shard[] {
+    const shards = new Map<string, Shard>();
+    for (const {type, shards: own} of this.kinds.values())
+      for (const [namespace, shard] of own) shards.set(shardKey(type, namespace), shard);
+    return [...shards.keys()].sort().flatMap(key => {
+      const shard = shards.get(key);
+      return shard ? [located(sortShard(shard), this.before.get(key)?.merged)] : [];
+    });
+  }
+
+  private async writeTrees(shards: readonly Shard[]): Promise<{trees: TreeReference[]; bytes: number}> {
+    const {index, parent} = this;
+    const [baseTree] = parent?.trees ?? [];
+    if (!index || !parent || !baseTree) return this.writeAll(shards);
+    if (this.isAsParent(shards)) return {trees: parent.trees, bytes: 0};
+    const changes = changesOf(shards, index, key => this.before.get(key)?.base);
+    const count = changes.reduce((sum, {names, removed}) => sum + names.length + removed.length, 0);
+    const all = shards.reduce((sum, {objects}) => sum + objects, 0);
+    if (count > all * MAX_CHANGES) return this.writeAll(shards);
+    if (changes.length === 0) return {trees: [baseTree], bytes: 0};
+    const {tree, bytes} = await this.writeTree(changes);
+    return {trees: [baseTree, tree], bytes};
+  }
+
+  private async writeAll(shards: readonly Shard[]): Promise<{trees: TreeReference[]; bytes: number}> {
+    const {tree, bytes} = await this.writeTree(shards);
+    return {trees: [tree], bytes};
+  }
+
+  private writeTree(shards: readonly Shard[]): Promise<{tree: TreeReference; bytes: number}> {
+    const writer = new TreeWriter(this.repository);
+    for (const shard of shards) writer.add(shard);
+    return writer.finish(this.signal);
+  }
+
+  private isAsParent(shards: readonly Shard[]): boolean {
+    if (shards.length !== this.before.size) return false;
+    return shards.every(shard => {
+      const merged = this.before.get(shardKey(shard.type, shard.namespace))?.merged;
+      return merged && changedIn(shard, merged).names.length === 0 && shard.objects === merged.objects;
+    });
+  }
+}
+
+/** What a writer has to know of an object. */
+export interface StorableObject {
+  metadata: {name: string; namespace?: string};
+}
+
+/** Lists come sorted; what does not is sorted here. A name that came twice, as in a list that changed, counts once. */
+function sortShard(shard: Shard): Shard {
+  const {names} = shard;
+  let sorted = true;
+  for (let i = 1; i < names.length && sorted; i += 1) sorted = (names[i - 1] ?? '') < (names[i] ?? '');
+  if (sorted) {
+    shard.objects = names.length;
+    return shard;
+  }
+  const last = new Map(names.map((name, i) => [name, i]));
+  const result = emptyShard(shard.type, shard.namespace);
+  for (const name of [...last.keys()].sort()) append(result, shard, last.get(name) ?? 0);
+  result.objects = result.names.length;
+  return result;
+}
+
+/** Replaces what is known by where the parent has it. */
+function located(shard: Shard, parent: Shard | undefined): Shard {
+  let j = 0;
+  for (let i = 0; i < shard.names.length; i += 1) {
+    if (shard.frames[i] !== KNOWN_FRAME) continue;
+    const name = shard.names[i] ?? '';
+    while (parent && j < parent.names.length && (parent.names[j] ?? '') < name) j += 1;
+    const frame = parent?.frames[j];
+    if (!frame || parent.names[j] !== name || !sameDigest(shard, i, parent, j)) {
+      // Two objects with one digest: once in 2^64, and then the snapshot must not be wrong.
+      throw new PraError(
+        'SNAPSHOT_FAILED',
+        `${shard.type.kind} ${shard.namespace}/${name} cannot be told from another`,
+        {
+          next: ['run it again with --full, which compares with no earlier snapshot'],
+        },
+      );
+    }
+    shard.frames[i] = frame;
+    shard.offsets[i] = parent.offsets[j] ?? 0;
+    shard.lengths[i] = parent.lengths[j] ?? 0;
+  }
+  return shard;
+}
+
+/** What is not in the tree of all objects as it is now. */
+function changesOf(
+  shards: readonly Shard[],
+  index: SnapshotIndex,
+  baseOf: (key: string) => Shard | undefined,
+): Shard[] {
+  const now = new Set(shards.map(shard => shardKey(shard.type, shard.namespace)));
+  const changed = shards.flatMap(shard => {
+    const base = baseOf(shardKey(shard.type, shard.namespace));
+    const changes = changedIn(shard, base ?? emptyShard(shard.type, shard.namespace));
+    return changes.names.length + changes.removed.length > 0 ? [changes] : [];
+  });
+  const gone = index.baseShards().filter(({type, namespace}) => !now.has(shardKey(type, namespace)));
+  return [...changed, ...gone.map(({type, namespace}) => emptyShard(type, namespace))];
+}
+
+function changedIn(shard: Shard, base: Shard): Shard {
+  const changes = emptyShard(shard.type, shard.namespace);
+  changes.objects = shard.objects;
+  let j = 0;
+  for (let i = 0; i < shard.names.length; i += 1) {
+    const name = shard.names[i] ?? '';
+    for (; j < base.names.length && (base.names[j] ?? '') < name; j += 1)
+      changes.removed.push(base.names[j] ?? '');
+    if (base.names[j] !== name) append(changes, shard, i);
+    else {
+      if (!sameEntry(shard, i, base, j)) append(changes, shard, i);
+      j += 1;
+    }
+  }
+  for (; j < base.names.length; j += 1) changes.removed.push(base.names[j] ?? '');
+  return changes;
+}
+
+const sameDigest = (a: Shard, i: number, b: Shard, j: number) =>
+  a.digests[2 * i] === b.digests[2 * j] && a.digests[2 * i + 1] === b.digests[2 * j + 1];
+
+function sameEntry(a: Shard, i: number, b: Shard, j: number): boolean {
+  const [healthA, healthB] = [a.health[i], b.health[j]];
+  return (
+    sameDigest(a, i, b, j) &&
+    a.offsets[i] === b.offsets[j] &&
+    a.frames[i]?.id === b.frames[j]?.id &&
+    healthA?.state === healthB?.state &&
+    healthA?.replicas === healthB?.replicas
+  );
+}

@@ -1,0 +1,176 @@
+import type {KubeObject} from '../cluster/object.ts';
+import type {ByteSink} from '../std/byte-sink.ts';
+import {isJsonObject} from '../std/json-at.ts';
+import {type JsonReader, MalformedJson, malformed, stringOf} from '../std/json-reader.ts';
+import {lazyObject} from './lazy-object.ts';
+
+const quoted = (text: string) => Buffer.from(`"${text}"`);
+const METADATA = quoted('metadata');
+const STATUS = quoted('status');
+const API_VERSION = quoted('apiVersion');
+const KIND = quoted('kind');
+const NAME = quoted('name');
+const NAMESPACE = quoted('namespace');
+const METADATA_BEGIN = Buffer.from('"metadata":{');
+
+/** Fields of metadata that the API server writes by itself; the same as in `canonicalObject`. */
+const VOLATILE = [
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'selfLink',
+  'managedFields',
+].map(quoted);
+
+const COMMA = 0x2c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/**
+ * One object of a list, in the bytes of the answer. Reused from item to item, so that millions of them leave nothing to
+ * collect.
+ */
+export class Item {
+  name = '';
+  /** Empty for objects without one. */
+  namespace = '';
+  private input: Uint8Array = new Uint8Array();
+  private start = 0;
+  private hasApiVersion = false;
+  private hasKind = false;
+  /** Start and end of what is kept, in the order of the input; members that follow each other are one range. */
+  private readonly top: number[] = [];
+  private readonly metadata: number[] = [];
+  /** How many ranges of `top` come before metadata. */
+  private before = 0;
+
+  /** Reads the item at the position of the reader, which then stands behind it. */
+  read(reader: JsonReader): void {
+    this.input = reader.input;
+    this.start = reader.at;
+    this.hasApiVersion = false;
+    this.hasKind = false;
+    this.name = '';
+    this.namespace = '';
+    this.before = -1;
+    this.top.length = 0;
+    this.metadata.length = 0;
+    let previous = false;
+    while (reader.member()) {
+      const {keyStart} = reader;
+      if (reader.isKey(METADATA)) {
+        if (this.before >= 0) throw malformed(keyStart);
+        this.before = this.top.length;
+        this.readMetadata(reader);
+        previous = false;
+        continue;
+      }
+      const kept = !reader.isKey(STATUS);
+      if (reader.isKey(API_VERSION)) this.hasApiVersion = true;
+      else if (reader.isKey(KIND)) this.hasKind = true;
+      reader.skip();
+      if (kept) keep(this.top, previous, keyStart, reader.at);
+      previous = kept;
+    }
+    if (this.name === '') throw new MalformedJson(`the object at byte ${this.start} has no name`);
+  }
+
+  private readMetadata(reader: JsonReader): void {
+    let previous = false;
+    while (reader.member()) {
+      const {keyStart, at} = reader;
+      const isName = reader.isKey(NAME);
+      const isNamespace = reader.isKey(NAMESPACE);
+      const kept = isName || isNamespace || !isVolatile(reader);
+      reader.skip();
+      if (isName) this.name = stringOf(reader.input, at, reader.at);
+      else if (isNamespace) this.namespace = stringOf(reader.input, at, reader.at);
+      if (kept) keep(this.metadata, previous, keyStart, reader.at);
+      previous = kept;
+    }
+  }
+
+  /** Appends the object as it is kept: what the server sent, without status and what it writes into metadata by itself. */
+  write(sink: ByteSink, {head, hasTemplate}: ItemForm): void {
+    sink.byte(OPEN_BRACE);
+    if (!this.hasApiVersion) sink.bytes(head.apiVersion, 0, head.apiVersion.length);
+    if (!this.hasKind) sink.bytes(head.kind, 0, head.kind.length);
+    this.writeTop(sink, hasTemplate, 0, this.before);
+    sink.bytes(METADATA_BEGIN, 0, METADATA_BEGIN.length);
+    this.writeRanges(sink, this.metadata, 0, this.metadata.length);
+    sink.last(CLOSE_BRACE);
+    sink.byte(COMMA);
+    this.writeTop(sink, hasTemplate, this.before, this.top.length);
+    sink.last(CLOSE_BRACE);
+  }
+
+  private writeTop(sink: ByteSink, hasTemplate: boolean, from: number, to: number): void {
+    if (!hasTemplate) {
+      this.writeRanges(sink, this.top, from, to);
+      return;
+    }
+    for (let i = from; i < to; i += 2) {
+      writeWithoutNulls(sink, this.input, this.top[i] ?? 0, this.top[i + 1] ?? 0);
+      sink.byte(COMMA);
+    }
+  }
+
+  private writeRanges(sink: ByteSink, ranges: readonly number[], from: number, to: number): void {
+    for (let i = from; i < to; i += 2) {
+      sink.bytes(this.input, ranges[i] ?? 0, ranges[i + 1] ?? 0);
+      sink.byte(COMMA);
+    }
+  }
+
+  /** The object as the server sent it, status included; parsed where it is looked at. */
+  view(type: {apiVersion: string; kind: string}): KubeObject {
+    const {apiVersion, kind} = type;
+    const object = lazyObject(this.input, this.start, {
+      ...(this.hasApiVersion ? {} : {apiVersion}),
+      ...(this.hasKind ? {} : {kind}),
+    });
+    if (!isKubeObject(object)) throw malformed(this.start);
+    return object;
+  }
+}
+
+/** Old Go types write it into every embedded template. In a string its quotes would be escaped. */
+const NULL_CREATION = Buffer.from('"creationTimestamp":null');
+
+/** Appends a range without the fields that only say that there is no time. */
+function writeWithoutNulls(sink: ByteSink, input: Uint8Array, start: number, end: number): void {
+  const bytes = Buffer.from(input.buffer, input.byteOffset + start, end - start);
+  let from = 0;
+  for (let at = bytes.indexOf(NULL_CREATION); at >= 0; at = bytes.indexOf(NULL_CREATION, from)) {
+    const next = at + NULL_CREATION.length;
+    const isFollowed = bytes[next] === COMMA;
+    // The comma behind it, or else that before it, goes too.
+    sink.bytes(bytes, from, !isFollowed && bytes[at - 1] === COMMA ? at - 1 : at);
+    from = isFollowed ? next + 1 : next;
+  }
+  sink.bytes(bytes, from, bytes.length);
+}
+
+/** What the items of a list lack, in bytes with a comma behind. */
+export interface ItemForm {
+  head: {apiVersion: Uint8Array; kind: Uint8Array};
+  /** Whether objects of the kind have templates. */
+  hasTemplate: boolean;
+}
+
+/** Adds a range, or makes the last one longer when nothing between was left out. */
+function keep(ranges: number[], joined: boolean, start: number, end: number): void {
+  if (joined) ranges[ranges.length - 1] = end;
+  else ranges.push(start, end);
+}
+
+function isVolatile(reader: JsonReader): boolean {
+  for (const key of VOLATILE) if (reader.isKey(key)) return true;
+  return false;
+}
+
+const isKubeObject = (value: Record<string, unknown>): value is KubeObject =>
+  typeof value.apiVersion === 'string' && typeof value.kind === 'string' && isJsonObject(value.metadata);

@@ -1,0 +1,101 @@
+import {isAt, JsonReader, parseRange, stringOf} from '../std/json-reader.ts';
+
+const OPEN_BRACE = 0x7b;
+const QUOTE = 0x22;
+
+/**
+ * An object of JSON in bytes that parses what is asked for, when it is asked for: rules look at few fields of many
+ * objects. For its readers it is a plain object; it cannot be changed.
+ */
+export function lazyObject(
+  input: Uint8Array,
+  start: number,
+  extra: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return new Proxy({}, new LazyHandler(input, start, extra));
+}
+
+/** Keys that were asked for, in bytes with their quotes. */
+const KEYS = new Map<string, Uint8Array>();
+/** Rules name few fields; keys that come from objects are not kept. */
+const MAX_KEYS = 500;
+
+class LazyHandler implements ProxyHandler<Record<string, unknown>> {
+  private readonly input: Uint8Array;
+  private readonly start: number;
+  private readonly extra: Readonly<Record<string, unknown>>;
+  private readonly known = new Map<string, unknown>();
+  /** Start and end of each key and of its value. */
+  private ranges: number[] | undefined;
+
+  constructor(input: Uint8Array, start: number, extra: Readonly<Record<string, unknown>>) {
+    this.input = input;
+    this.start = start;
+    this.extra = extra;
+  }
+
+  get(_target: object, key: string | symbol): unknown {
+    if (typeof key === 'symbol') return undefined;
+    if (Object.hasOwn(this.extra, key)) return this.extra[key];
+    if (this.known.has(key)) return this.known.get(key);
+    const index = this.find(key);
+    const value = index < 0 ? undefined : this.read(index);
+    this.known.set(key, value);
+    return value;
+  }
+
+  has(_target: object, key: string | symbol): boolean {
+    return typeof key === 'string' && (Object.hasOwn(this.extra, key) || this.find(key) >= 0);
+  }
+
+  ownKeys(): string[] {
+    const ranges = this.members();
+    const keys = new Set(Object.keys(this.extra));
+    for (let i = 0; i < ranges.length; i += 4)
+      keys.add(stringOf(this.input, ranges[i] ?? 0, ranges[i + 1] ?? 0));
+    return [...keys];
+  }
+
+  getOwnPropertyDescriptor(target: object, key: string | symbol): PropertyDescriptor | undefined {
+    if (!this.has(target, key)) return undefined;
+    return {configurable: true, enumerable: true, writable: false, value: this.get(target, key)};
+  }
+
+  set(): boolean {
+    return false;
+  }
+
+  private read(index: number): unknown {
+    const {input} = this;
+    const [start = 0, end = 0] = [this.members()[index + 2], this.members()[index + 3]];
+    if (input[start] === OPEN_BRACE) return lazyObject(input, start);
+    return input[start] === QUOTE ? stringOf(input, start, end) : parseRange(input, start, end);
+  }
+
+  private find(key: string): number {
+    let quoted = KEYS.get(key);
+    if (!quoted) {
+      quoted = Buffer.from(JSON.stringify(key));
+      if (KEYS.size < MAX_KEYS) KEYS.set(key, quoted);
+    }
+    const ranges = this.members();
+    for (let i = 0; i < ranges.length; i += 4) {
+      const [start = 0, end = 0] = [ranges[i], ranges[i + 1]];
+      if (end - start === quoted.length && isAt(quoted, this.input, start)) return i;
+    }
+    return -1;
+  }
+
+  private members(): number[] {
+    if (this.ranges) return this.ranges;
+    const ranges: number[] = [];
+    const reader = new JsonReader(this.input, this.start);
+    while (reader.member()) {
+      const {keyStart, keyEnd, at} = reader;
+      reader.skip();
+      ranges.push(keyStart, keyEnd, at, reader.at);
+    }
+    this.ranges = ranges;
+    return ranges;
+  }
+}

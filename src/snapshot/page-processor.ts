@@ -1,0 +1,138 @@
+import {judgeHealth} from '../cluster/health.ts';
+import {apiVersionOf, type KubeObject, type ResourceType} from '../cluster/object.ts';
+import {DigestSet} from '../repository/digest.ts';
+import {ObjectPacker, type PackerKeys, type SealedFrame} from '../repository/object-packer.ts';
+import {noObjects, type PackedObjects} from '../repository/object-set-writer.ts';
+import type {Health} from '../repository/tree.ts';
+import {numberAt} from '../std/json-at.ts';
+import {JsonReader} from '../std/json-reader.ts';
+import {groupKind, reasonToExclude} from './exclude.ts';
+import {Item} from './item.ts';
+import {mayRefer, ReferenceCollector, type References} from './referenced.ts';
+import {compileSelect, type Selection, type SnapshotSelect} from './select.ts';
+
+export interface ProcessorOptions {
+  select: SnapshotSelect;
+  keys: PackerKeys;
+  /** Digests that need not be packed. */
+  known: SharedArrayBuffer | undefined;
+}
+
+/** What became of a page. */
+export interface ProcessedPage {
+  objects: PackedObjects;
+  /** How many objects were left out, by reason. */
+  excluded: Record<string, number>;
+  frames: SealedFrame[];
+}
+
+const ITEMS = Buffer.from('"items"');
+
+/**
+ * Does with a page of a list all that needs the processor: chooses, judges, brings into the form that is kept, compares,
+ * packs, compresses, encrypts. Knows no thread; several may each run one.
+ */
+export class PageProcessor {
+  private readonly selection: Selection;
+  private readonly packer: ObjectPacker;
+  private readonly references = new ReferenceCollector();
+  private readonly item = new Item();
+  private readonly selected = new Map<string, boolean>();
+
+  constructor({select, keys, known}: ProcessorOptions) {
+    this.selection = compileSelect(select);
+    this.packer = new ObjectPacker(keys, known && new DigestSet(known));
+  }
+
+  /** @throws MalformedJson when the page is not a list of objects */
+  process(type: ResourceType, bytes: Uint8Array): ProcessedPage {
+    const page: ProcessedPage = {objects: noObjects(), excluded: {}, frames: []};
+    const kind = new KindForm(type);
+    const reader = new JsonReader(bytes);
+    while (reader.member()) {
+      if (!reader.isKey(ITEMS) || bytes[reader.at] !== OPEN_BRACKET) reader.skip();
+      else while (reader.item()) this.processItem(kind, reader, page);
+    }
+    page.frames = this.packer.take();
+    return page;
+  }
+
+  /** Ends it: the frames that are left, and what cluster-scoped objects are needed. */
+  flush(): {frames: SealedFrame[]; references: References} {
+    return {frames: this.packer.flush(), references: this.references.state()};
+  }
+
+  private processItem(kind: KindForm, reader: JsonReader, page: ProcessedPage): void {
+    const {item, packer} = this;
+    const start = reader.at;
+    item.read(reader);
+    if (!this.isSelected(item.namespace)) return;
+    const object = item.view(kind);
+    if (!this.selection.labels(object)) return;
+    const reason = reasonToExclude(object);
+    if (reason !== undefined) {
+      countExcluded(page.excluded, kind.groupKind, reason);
+      return;
+    }
+    const json = Buffer.from(reader.input.buffer, reader.input.byteOffset + start, reader.at - start);
+    if (mayRefer(kind.type, json)) this.references.note(object, kind.type);
+    packer.add(sink => item.write(sink, kind));
+    const {objects} = page;
+    objects.names.push(item.name);
+    objects.namespaces.push(item.namespace);
+    objects.digests.push(packer.digest.high, packer.digest.low);
+    objects.frames.push(packer.frame);
+    objects.offsets.push(packer.offset);
+    objects.lengths.push(packer.length);
+    objects.health.push(healthOf(object));
+  }
+
+  private isSelected(namespace: string): boolean {
+    if (namespace === '') return true;
+    let selected = this.selected.get(namespace);
+    if (selected === undefined) {
+      selected = this.selection.namespace(namespace);
+      this.selected.set(namespace, selected);
+    }
+    return selected;
+  }
+}
+
+const OPEN_BRACKET = 0x5b;
+
+/** What items of a list lack, since the list says it once. */
+class KindForm {
+  readonly type: ResourceType;
+  readonly groupKind: string;
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly head: {apiVersion: Uint8Array; kind: Uint8Array};
+  /** Kinds whose templates old Go types write `creationTimestamp: null` into. */
+  readonly hasTemplate: boolean;
+
+  constructor(type: ResourceType) {
+    this.type = type;
+    this.groupKind = groupKind(type);
+    this.apiVersion = apiVersionOf(type);
+    this.kind = type.kind;
+    this.head = {
+      apiVersion: Buffer.from(`"apiVersion":${JSON.stringify(this.apiVersion)},`),
+      kind: Buffer.from(`"kind":${JSON.stringify(type.kind)},`),
+    };
+    this.hasTemplate = ['', 'apps', 'batch'].includes(type.group);
+  }
+}
+
+/** Counts an object that was left out; owners are many, so they are not told apart. */
+export function countExcluded(excluded: Record<string, number>, kind: string, reason: string): void {
+  const key = `${kind}: ${reason.startsWith('made by') ? 'made by its owner' : reason}`;
+  excluded[key] = (excluded[key] ?? 0) + 1;
+}
+
+/** The baseline that a recovery is judged against; kinds without status have none. */
+export function healthOf(object: KubeObject): Health | undefined {
+  if (object.status === undefined) return undefined;
+  const {state} = judgeHealth(object, {});
+  const replicas = numberAt(object, 'spec', 'replicas');
+  return replicas === undefined ? {state} : {state, replicas};
+}

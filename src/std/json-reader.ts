@@ -1,0 +1,174 @@
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const SPACE = 0x20;
+const NINE = 0x39;
+
+const LITERALS = ['true', 'false', 'null'].map(text => Buffer.from(text));
+
+/** Walks over JSON in bytes without making values of it. Input comes from a server: what is no JSON is an error. */
+export class JsonReader {
+  readonly input: Uint8Array;
+  at = 0;
+  /** Where the key of the last member lies, with its quotes. */
+  keyStart = 0;
+  keyEnd = 0;
+
+  constructor(input: Uint8Array, at = 0) {
+    this.input = input;
+    this.at = at;
+  }
+
+  /** Goes past white space to the next byte, and gives it. */
+  byte(): number | undefined {
+    let byte = this.input[this.at];
+    while (byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09) {
+      this.at += 1;
+      byte = this.input[this.at];
+    }
+    return byte;
+  }
+
+  /**
+   * Enters the object at the position, or goes on in it after a value; then stands before the value of the member. False
+   * at the end of the object, which is then passed.
+   */
+  member(): boolean {
+    const separator = this.byte();
+    if (separator === CLOSE_BRACE) {
+      this.at += 1;
+      return false;
+    }
+    if (separator !== OPEN_BRACE && separator !== COMMA) throw malformed(this.at);
+    this.at += 1;
+    if (this.byte() === CLOSE_BRACE && separator === OPEN_BRACE) {
+      this.at += 1;
+      return false;
+    }
+    this.keyStart = this.at;
+    this.at = endOfString(this.input, this.at);
+    this.keyEnd = this.at;
+    if (this.byte() !== COLON) throw malformed(this.at);
+    this.at += 1;
+    this.byte();
+    return true;
+  }
+
+  /** Whether the last member has this key, given with its quotes. */
+  isKey(key: Uint8Array): boolean {
+    return this.keyEnd - this.keyStart === key.length && isAt(key, this.input, this.keyStart);
+  }
+
+  /** Enters the array at the position, or goes on in it after an item; false at its end, which is then passed. */
+  item(): boolean {
+    const separator = this.byte();
+    if (separator === CLOSE_BRACKET) {
+      this.at += 1;
+      return false;
+    }
+    if (separator !== OPEN_BRACKET && separator !== COMMA) throw malformed(this.at);
+    this.at += 1;
+    if (this.byte() !== CLOSE_BRACKET || separator === COMMA) return true;
+    this.at += 1;
+    return false;
+  }
+
+  /** Goes past the value at the position. Brackets are counted, not matched: whoever needs the value parses it. */
+  skip(): void {
+    const {input} = this;
+    const first = this.byte();
+    if (first === QUOTE) {
+      this.at = endOfString(input, this.at);
+      return;
+    }
+    if (first !== OPEN_BRACE && first !== OPEN_BRACKET) {
+      this.at = endOfScalar(input, this.at);
+      return;
+    }
+    let depth = 0;
+    let at = this.at;
+    for (;;) {
+      const byte = input[at];
+      if (byte === undefined) throw malformed(at);
+      if (byte === QUOTE) {
+        at = endOfString(input, at);
+        continue;
+      }
+      at += 1;
+      if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
+      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+        depth -= 1;
+        if (depth === 0) break;
+      }
+    }
+    this.at = at;
+  }
+}
+
+/** Parses a range of JSON. */
+export function parseRange(input: Uint8Array, start: number, end: number): unknown {
+  try {
+    return JSON.parse(textOf(input, start, end));
+  } catch {
+    throw malformed(start);
+  }
+}
+
+/** The string that a range with its quotes holds. */
+export function stringOf(input: Uint8Array, start: number, end: number): string {
+  let text = '';
+  for (let at = start + 1; at < end - 1; at += 1) {
+    const byte = input[at];
+    if (byte === undefined || byte === BACKSLASH || byte >= 0x80)
+      return String(parseRange(input, start, end));
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+function textOf(input: Uint8Array, start: number, end: number): string {
+  return Buffer.from(input.buffer, input.byteOffset + start, end - start).toString('utf8');
+}
+
+/** The position behind the string that begins here. */
+export function endOfString(input: Uint8Array, start: number): number {
+  if (input[start] !== QUOTE) throw malformed(start);
+  for (let at = start + 1; ; at += 1) {
+    const byte = input[at];
+    if (byte === QUOTE) return at + 1;
+    if (byte === BACKSLASH) at += 1;
+    else if (byte === undefined || byte < SPACE) throw malformed(at);
+  }
+}
+
+/** The position behind the number or literal that begins here. */
+export function endOfScalar(input: Uint8Array, start: number): number {
+  for (const literal of LITERALS) if (isAt(literal, input, start)) return start + literal.length;
+  let at = start;
+  for (;;) {
+    const byte = input[at];
+    if (byte === undefined || byte < 0x2b || byte === COMMA || byte > 0x65) break;
+    if (byte > NINE && byte !== 0x45 && byte !== 0x65) break;
+    at += 1;
+  }
+  if (at === start) throw malformed(at);
+  return at;
+}
+
+/** Whether the input has these bytes at the position. */
+export function isAt(bytes: Uint8Array, input: Uint8Array, start: number): boolean {
+  for (let i = 0; i < bytes.length; i += 1) if (input[start + i] !== bytes[i]) return false;
+  return true;
+}
+
+/** The bytes are no JSON, or not what they should be. */
+export class MalformedJson extends Error {
+  override readonly name = 'MalformedJson';
+}
+
+export const malformed = (at: number) => new MalformedJson(`no valid JSON at byte ${at}`);
