@@ -106,7 +106,15 @@ export const CATALOGUE = {
     exit: EXIT.usage,
     explanation: 'There is already a repository at this URL; nothing is overwritten.',
   },
-  REPOSITORY_LOCKED: {exit: EXIT.locked, explanation: 'Another process holds the lock.'},
+  REPOSITORY_LOCKED: {
+    exit: EXIT.locked,
+    explanation: 'Another run prunes the repository, which only one may do at a time.',
+  },
+  REPOSITORY_LOCK_LOST: {
+    exit: EXIT.error,
+    explanation:
+      'A run was held up (a machine that slept, a store that did not answer) until others could take it for dead. It made nothing count.',
+  },
   REPOSITORY_WRONG_KEY: {
     exit: EXIT.wrongKey,
     explanation: 'The passphrase or key opens none of the key slots of the repository.',

@@ -18,10 +18,18 @@ export interface Digest {
  * @param into takes the result, so that nothing is allocated for it
  */
 export function digestOf(keyed: Uint8Array, into: Digest): void {
-  const bytes = hash('sha256', keyed, 'buffer');
-  into.high = bytes.readUInt32BE(0);
-  into.low = bytes.readUInt32BE(4) || 1;
+  // As a string of bytes, which is cheaper than a buffer for a few of them.
+  const bytes = hash('sha256', keyed, 'binary');
+  into.high = word(bytes, 0);
+  into.low = word(bytes, 4) || 1;
 }
+
+const word = (bytes: string, at: number) =>
+  ((bytes.charCodeAt(at) << 24) |
+    (bytes.charCodeAt(at + 1) << 16) |
+    (bytes.charCodeAt(at + 2) << 8) |
+    bytes.charCodeAt(at + 3)) >>>
+  0;
 
 /** Digests that are known, in memory that threads share; built once, then only read. */
 export class DigestSet {

@@ -14,6 +14,7 @@ import {
 
 /** Files that are still being written start like this, and are no objects. */
 const PARTIAL = '.partial-';
+const PARTIAL_NAME = /^\.partial-[\w-]+$/;
 
 /** A repository in a folder, private to its owner. Objects are written beside their place, flushed, and put there whole. */
 export class FileStore implements Store {
@@ -87,7 +88,7 @@ export class FileStore implements Store {
 
   async *list(prefix: string, options: StoreOptions = {}): AsyncGenerator<StoredFile> {
     const keys: string[] = [];
-    await this.collect('', prefix, keys);
+    await this.collect('', prefix, keys, name => !name.startsWith(PARTIAL));
     for (const key of keys.sort()) {
       throwIfStopped(options.signal, `${prefix || 'the repository'} could not be listed in ${this.dir}`);
       const info = await stat(join(this.dir, key)).catch(() => undefined);
@@ -96,7 +97,9 @@ export class FileStore implements Store {
   }
 
   async delete(key: string, options: StoreOptions = {}): Promise<void> {
-    const file = this.path(key);
+    const name = key.slice(key.lastIndexOf('/') + 1);
+    // Keys of `partials` are no keys of objects.
+    const file = PARTIAL_NAME.test(name) ? this.partialPath(key, name) : this.path(key);
     throwIfStopped(options.signal, `${key} could not be deleted in ${this.dir}`);
     try {
       await rm(file, {force: true});
@@ -106,11 +109,32 @@ export class FileStore implements Store {
     }
   }
 
+  async *partials(olderThanMs: number): AsyncGenerator<StoredFile> {
+    const keys: string[] = [];
+    await this.collect('', '', keys, name => name.startsWith(PARTIAL));
+    for (const key of keys.sort()) {
+      const info = await stat(join(this.dir, key)).catch(() => undefined);
+      // Files of a folder have the time of this machine or its file server; half an hour is more than they differ.
+      if (info?.isFile() && Date.now() - info.mtimeMs > olderThanMs)
+        yield {key, size: info.size, modified: info.mtime};
+    }
+  }
+
+  private partialPath(key: string, name: string): string {
+    const folder = dirname(key);
+    return join(this.dir, folder === '.' ? '' : checkKey(folder), name);
+  }
+
   private path(key: string): string {
     return join(this.dir, checkKey(key));
   }
 
-  private async collect(folder: string, prefix: string, keys: string[]): Promise<void> {
+  private async collect(
+    folder: string,
+    prefix: string,
+    keys: string[],
+    fits: (name: string) => boolean,
+  ): Promise<void> {
     let entries: {name: string; isDirectory(): boolean}[];
     try {
       entries = await readdir(join(this.dir, folder), {withFileTypes: true});
@@ -122,9 +146,8 @@ export class FileStore implements Store {
       const key = folder === '' ? entry.name : `${folder}/${entry.name}`;
       const onTheWay = prefix.startsWith(`${key}/`);
       if (entry.isDirectory() && (onTheWay || key.startsWith(prefix) || prefix.startsWith(key)))
-        await this.collect(key, prefix, keys);
-      else if (!entry.isDirectory() && key.startsWith(prefix) && !entry.name.startsWith(PARTIAL))
-        keys.push(key);
+        await this.collect(key, prefix, keys, fits);
+      else if (!entry.isDirectory() && key.startsWith(prefix) && fits(entry.name)) keys.push(key);
     }
   }
 

@@ -75,7 +75,7 @@ export function newSnapshotId(now: Date): string {
   return `${now.toISOString().replaceAll(/[-:]|\.\d{3}/g, '')}-${randomBytes(4).toString('hex')}`;
 }
 
-const rootKey = (id: string) => `snapshots/${id}.json`;
+export const rootKey = (id: string) => `snapshots/${id}.json`;
 
 /** Writes the root and with it makes the snapshot exist. */
 export async function writeRoot(
@@ -100,6 +100,14 @@ export const treeDigest = ({trees}: Pick<SnapshotRoot, 'trees'>) =>
 
 const context = (id: string) => `root/${id}`;
 
+/** Keys of all roots, readable or not. */
+export async function* readRootKeys(
+  repository: Repository,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<string> {
+  for await (const {key} of repository.store.list('snapshots/', {signal})) yield key;
+}
+
 /**
  * All snapshots, the newest first.
  * @throws PraError REPOSITORY_CORRUPT that names a root that was damaged or forged: leaving it out would hide a loss.
@@ -109,7 +117,7 @@ export async function listRoots(
   options: {plan?: string | undefined; signal?: AbortSignal | undefined} = {},
 ): Promise<SnapshotRoot[]> {
   const roots: SnapshotRoot[] = [];
-  for await (const {key} of repository.store.list('snapshots/', options))
+  for await (const key of readRootKeys(repository, options.signal))
     roots.push(await readRoot(repository, key, options.signal));
   return roots
     .filter(root => options.plan === undefined || root.plan?.name === options.plan)
@@ -126,7 +134,7 @@ export async function findRoot(
   options: {plan?: string | undefined; signal?: AbortSignal | undefined} = {},
 ): Promise<SnapshotRoot> {
   const keys: string[] = [];
-  for await (const {key} of repository.store.list('snapshots/', options)) keys.push(key);
+  for await (const key of readRootKeys(repository, options.signal)) keys.push(key);
   if (reference === 'latest') {
     for (const key of keys.sort().reverse()) {
       const root = await readRoot(repository, key, options.signal);
@@ -148,7 +156,8 @@ export async function findRoot(
   );
 }
 
-async function readRoot(
+/** Reads one root by its key. */
+export async function readRoot(
   repository: Repository,
   key: string,
   signal: AbortSignal | undefined,

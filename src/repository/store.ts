@@ -29,6 +29,8 @@ export interface Store {
   has(key: string, options?: StoreOptions): Promise<boolean>;
   list(prefix: string, options?: StoreOptions): AsyncGenerator<StoredFile>;
   delete(key: string, options?: StoreOptions): Promise<void>;
+  /** Files of writers that were killed, older than this; where a store has such. `delete` takes their keys. */
+  partials?(olderThanMs: number): AsyncGenerator<StoredFile>;
 }
 
 const KEY = /^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;

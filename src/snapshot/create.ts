@@ -2,6 +2,7 @@ import type {Cluster} from '../cluster/client.ts';
 import {execInPod} from '../cluster/exec.ts';
 import {readIdentity} from '../cluster/identity.ts';
 import {PraError} from '../errors.ts';
+import {Lock} from '../repository/lock.ts';
 import {ObjectSetWriter} from '../repository/object-set-writer.ts';
 import type {Repository} from '../repository/repository.ts';
 import {
@@ -57,43 +58,49 @@ export async function createSnapshot(options: CreateOptions): Promise<SnapshotRo
   const began = clock.now();
   const id = newSnapshotId(began);
 
-  onEvent?.({type: 'phase', phase: 'canary'});
-  const canary = await options.writeCanary?.(signal);
-  onEvent?.({type: 'phase', phase: 'baselines'});
-  const baselines = (await options.readBaselines?.(signal)) ?? [];
-  onEvent?.({type: 'phase', phase: 'volumes'});
-  const volumes = await mapPool(dumps, DUMPS, request => dump(options, id, request));
+  const lock = await Lock.take(repository, 'append', {run: id, signal});
+  try {
+    onEvent?.({type: 'phase', phase: 'canary'});
+    const canary = await options.writeCanary?.(signal);
+    onEvent?.({type: 'phase', phase: 'baselines'});
+    const baselines = (await options.readBaselines?.(signal)) ?? [];
+    onEvent?.({type: 'phase', phase: 'volumes'});
+    const volumes = await mapPool(dumps, DUMPS, request => dump(options, id, request));
 
-  onEvent?.({type: 'phase', phase: 'objects'});
-  const parent = await findParent(repository, plan?.name, source.uid, signal);
-  const writer = new ObjectSetWriter(repository, {parent, signal});
-  const known = (await writer.open())?.memory;
-  const capture = await captureObjects({cluster, select, writer, known, signal, onEvent});
-  const {trees, counts, namespaces, bytes} = await writer.finish();
+    onEvent?.({type: 'phase', phase: 'objects'});
+    const parent = await findParent(repository, plan?.name, source.uid, signal);
+    const writer = new ObjectSetWriter(repository, {parent, signal});
+    const known = (await writer.open())?.memory;
+    const capture = await captureObjects({cluster, select, writer, known, signal, onEvent});
+    const {trees, counts, namespaces, bytes} = await writer.finish();
 
-  onEvent?.({type: 'phase', phase: 'root'});
-  const root: Omit<SnapshotRoot, 'mac'> = {
-    apiVersion: 'pra/v1',
-    kind: 'Snapshot',
-    id,
-    createdAt: began.toISOString(),
-    finishedAt: clock.now().toISOString(),
-    tool: options.tool,
-    ...(plan ? {plan} : {}),
-    source: {...source, context: cluster.context},
-    namespaces,
-    counts,
-    trees,
-    ...(parent ? {parent: parent.id} : {}),
-    resourceVersions: capture.resourceVersions,
-    volumes,
-    ...(canary ? {canary} : {}),
-    baselines,
-    bytes,
-  };
-  const written = await writeRoot(repository, root, {signal});
-  onEvent?.({type: 'done', id, excluded: capture.excluded});
-  return written;
+    onEvent?.({type: 'phase', phase: 'root'});
+    const root: Omit<SnapshotRoot, 'mac'> = {
+      apiVersion: 'pra/v1',
+      kind: 'Snapshot',
+      id,
+      createdAt: began.toISOString(),
+      finishedAt: clock.now().toISOString(),
+      tool: options.tool,
+      ...(plan ? {plan} : {}),
+      source: {...source, context: cluster.context},
+      namespaces,
+      counts,
+      trees,
+      ...(parent ? {parent: parent.id} : {}),
+      resourceVersions: capture.resourceVersions,
+      volumes,
+      ...(canary ? {canary} : {}),
+      baselines,
+      bytes,
+    };
+    await lock.confirm(signal);
+    const written = await writeRoot(repository, root, {signal});
+    onEvent?.({type: 'done', id, excluded: capture.excluded});
+    return written;
+  } finally {
+    await lock.release();
+  }
 }
 
 async function dump(options: CreateOptions, snapshot: string, request: DumpRequest): Promise<VolumeRecord> {

@@ -57,11 +57,14 @@ export function groupKindOf(object: KubeObject): string {
 export function reasonToExclude(object: KubeObject): string | undefined {
   const kind = groupKindOf(object);
   return (
-    EXCLUDED_KINDS[kind] ??
-    BY_KIND[kind]?.(object) ??
-    (isBeingDeleted(object) ? 'was being deleted' : undefined)
+    EXCLUDED_KINDS[kind] ?? BY_KIND[kind]?.(object) ?? (isBeingDeleted(object) ? BEING_DELETED : undefined)
   );
 }
+
+/** Whether objects of a kind are judged by more than whether they are being deleted. */
+export const isJudged = (kind: string) => EXCLUDED_KINDS[kind] !== undefined || BY_KIND[kind] !== undefined;
+
+export const BEING_DELETED = 'was being deleted';
 
 type Judge = (object: KubeObject) => string | undefined;
 

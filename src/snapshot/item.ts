@@ -2,7 +2,7 @@ import type {KubeObject} from '../cluster/object.ts';
 import type {ByteSink} from '../std/byte-sink.ts';
 import {isJsonObject} from '../std/json-at.ts';
 import {type JsonReader, MalformedJson, malformed, stringOf} from '../std/json-reader.ts';
-import {lazyObject} from './lazy-object.ts';
+import {lazyMembers} from './lazy-object.ts';
 
 const quoted = (text: string) => Buffer.from(`"${text}"`);
 const METADATA = quoted('metadata');
@@ -10,6 +10,7 @@ const STATUS = quoted('status');
 const API_VERSION = quoted('apiVersion');
 const KIND = quoted('kind');
 const NAME = quoted('name');
+const DELETION = quoted('deletionTimestamp');
 const NAMESPACE = quoted('namespace');
 const METADATA_BEGIN = Buffer.from('"metadata":{');
 
@@ -37,6 +38,8 @@ export class Item {
   name = '';
   /** Empty for objects without one. */
   namespace = '';
+  isBeingDeleted = false;
+  hasStatus = false;
   private input: Uint8Array = new Uint8Array();
   private start = 0;
   private hasApiVersion = false;
@@ -46,6 +49,9 @@ export class Item {
   private readonly metadata: number[] = [];
   /** How many ranges of `top` come before metadata. */
   private before = 0;
+  /** All members of the object and of its metadata: start and end of the key and of the value. */
+  private readonly allTop: number[] = [];
+  private readonly allMetadata: number[] = [];
 
   /** Reads the item at the position of the reader, which then stands behind it. */
   read(reader: JsonReader): void {
@@ -56,22 +62,29 @@ export class Item {
     this.name = '';
     this.namespace = '';
     this.before = -1;
+    this.isBeingDeleted = false;
+    this.hasStatus = false;
     this.top.length = 0;
     this.metadata.length = 0;
+    this.allTop.length = 0;
+    this.allMetadata.length = 0;
     let previous = false;
     while (reader.member()) {
-      const {keyStart} = reader;
+      const {keyStart, keyEnd, at} = reader;
       if (reader.isKey(METADATA)) {
         if (this.before >= 0) throw malformed(keyStart);
         this.before = this.top.length;
         this.readMetadata(reader);
+        this.allTop.push(keyStart, keyEnd, at, reader.at);
         previous = false;
         continue;
       }
       const kept = !reader.isKey(STATUS);
-      if (reader.isKey(API_VERSION)) this.hasApiVersion = true;
+      if (!kept) this.hasStatus = true;
+      else if (reader.isKey(API_VERSION)) this.hasApiVersion = true;
       else if (reader.isKey(KIND)) this.hasKind = true;
       reader.skip();
+      this.allTop.push(keyStart, keyEnd, at, reader.at);
       if (kept) keep(this.top, previous, keyStart, reader.at);
       previous = kept;
     }
@@ -81,11 +94,13 @@ export class Item {
   private readMetadata(reader: JsonReader): void {
     let previous = false;
     while (reader.member()) {
-      const {keyStart, at} = reader;
+      const {keyStart, keyEnd, at} = reader;
       const isName = reader.isKey(NAME);
       const isNamespace = reader.isKey(NAMESPACE);
       const kept = isName || isNamespace || !isVolatile(reader);
+      if (!kept && reader.isKey(DELETION)) this.isBeingDeleted = true;
       reader.skip();
+      this.allMetadata.push(keyStart, keyEnd, at, reader.at);
       if (isName) this.name = stringOf(reader.input, at, reader.at);
       else if (isNamespace) this.namespace = stringOf(reader.input, at, reader.at);
       if (kept) keep(this.metadata, previous, keyStart, reader.at);
@@ -125,13 +140,12 @@ export class Item {
     }
   }
 
-  /** The object as the server sent it, status included; parsed where it is looked at. */
-  view(type: {apiVersion: string; kind: string}): KubeObject {
-    const {apiVersion, kind} = type;
-    const object = lazyObject(this.input, this.start, {
-      ...(this.hasApiVersion ? {} : {apiVersion}),
-      ...(this.hasKind ? {} : {kind}),
-    });
+  /** The object as the server sent it, status included; parsed where it is looked at, and valid until the next `read`. */
+  view({apiVersion, kind}: {apiVersion: string; kind: string}): KubeObject {
+    const extra: Record<string, unknown> = {metadata: lazyMembers(this.input, this.allMetadata)};
+    if (!this.hasApiVersion) extra.apiVersion = apiVersion;
+    if (!this.hasKind) extra.kind = kind;
+    const object = lazyMembers(this.input, this.allTop, extra);
     if (!isKubeObject(object)) throw malformed(this.start);
     return object;
   }

@@ -7,13 +7,24 @@ const QUOTE = 0x22;
  * An object of JSON in bytes that parses what is asked for, when it is asked for: rules look at few fields of many
  * objects. For its readers it is a plain object; it cannot be changed.
  */
-export function lazyObject(
-  input: Uint8Array,
-  start: number,
-  extra: Readonly<Record<string, unknown>> = {},
-): Record<string, unknown> {
-  return new Proxy({}, new LazyHandler(input, start, extra));
+export function lazyObject(input: Uint8Array, start: number): Record<string, unknown> {
+  return new Proxy({}, new LazyHandler(input, start, NOTHING, undefined));
 }
+
+/**
+ * As `lazyObject`, of an object whose members were found already.
+ * @param ranges start and end of each key with its quotes, and of its value
+ * @param extra fields that the bytes do not have
+ */
+export function lazyMembers(
+  input: Uint8Array,
+  ranges: readonly number[],
+  extra: Readonly<Record<string, unknown>> = NOTHING,
+): Record<string, unknown> {
+  return new Proxy({}, new LazyHandler(input, 0, extra, ranges));
+}
+
+const NOTHING = Object.freeze({});
 
 /** Keys that were asked for, in bytes with their quotes. */
 const KEYS = new Map<string, Uint8Array>();
@@ -24,22 +35,30 @@ class LazyHandler implements ProxyHandler<Record<string, unknown>> {
   private readonly input: Uint8Array;
   private readonly start: number;
   private readonly extra: Readonly<Record<string, unknown>>;
-  private readonly known = new Map<string, unknown>();
+  private known: Map<string, unknown> | undefined;
   /** Start and end of each key and of its value. */
-  private ranges: number[] | undefined;
+  private ranges: readonly number[] | undefined;
 
-  constructor(input: Uint8Array, start: number, extra: Readonly<Record<string, unknown>>) {
+  constructor(
+    input: Uint8Array,
+    start: number,
+    extra: Readonly<Record<string, unknown>>,
+    ranges: readonly number[] | undefined,
+  ) {
     this.input = input;
     this.start = start;
     this.extra = extra;
+    this.ranges = ranges;
   }
 
   get(_target: object, key: string | symbol): unknown {
     if (typeof key === 'symbol') return undefined;
     if (Object.hasOwn(this.extra, key)) return this.extra[key];
-    if (this.known.has(key)) return this.known.get(key);
+    if (this.known?.has(key)) return this.known.get(key);
     const index = this.find(key);
-    const value = index < 0 ? undefined : this.read(index);
+    if (index < 0) return undefined;
+    const value = this.read(index);
+    this.known ??= new Map();
     this.known.set(key, value);
     return value;
   }
@@ -86,7 +105,7 @@ class LazyHandler implements ProxyHandler<Record<string, unknown>> {
     return -1;
   }
 
-  private members(): number[] {
+  private members(): readonly number[] {
     if (this.ranges) return this.ranges;
     const ranges: number[] = [];
     const reader = new JsonReader(this.input, this.start);

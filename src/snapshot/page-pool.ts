@@ -9,7 +9,7 @@ import type {WorkerAnswer, WorkerRequest} from './page-worker.ts';
 import type {References} from './referenced.ts';
 
 /** Until so many bytes came, starting threads costs more than it brings. */
-const INLINE_BYTES = 4 * 1024 * 1024;
+const INLINE_BYTES = 1024 * 1024;
 const MAX_THREADS = 8;
 
 export interface PoolPage extends ProcessedPage {

@@ -6,9 +6,9 @@ import {noObjects, type PackedObjects} from '../repository/object-set-writer.ts'
 import type {Health} from '../repository/tree.ts';
 import {numberAt} from '../std/json-at.ts';
 import {JsonReader} from '../std/json-reader.ts';
-import {groupKind, reasonToExclude} from './exclude.ts';
+import {BEING_DELETED, groupKind, isJudged, reasonToExclude} from './exclude.ts';
 import {Item} from './item.ts';
-import {mayRefer, ReferenceCollector, type References} from './referenced.ts';
+import {CLASS_FIELD, ReferenceCollector, type References, refersAlways} from './referenced.ts';
 import {compileSelect, type Selection, type SnapshotSelect} from './select.ts';
 
 export interface ProcessorOptions {
@@ -47,7 +47,7 @@ export class PageProcessor {
   /** @throws MalformedJson when the page is not a list of objects */
   process(type: ResourceType, bytes: Uint8Array): ProcessedPage {
     const page: ProcessedPage = {objects: noObjects(), excluded: {}, frames: []};
-    const kind = new KindForm(type);
+    const kind = new KindForm(type, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
     const reader = new JsonReader(bytes);
     while (reader.member()) {
       if (!reader.isKey(ITEMS) || bytes[reader.at] !== OPEN_BRACKET) reader.skip();
@@ -67,15 +67,19 @@ export class PageProcessor {
     const start = reader.at;
     item.read(reader);
     if (!this.isSelected(item.namespace)) return;
-    const object = item.view(kind);
-    if (!this.selection.labels(object)) return;
-    const reason = reasonToExclude(object);
+    const refers = kind.mayRefer(start, reader.at);
+    // Most objects need no closer look, and making what rules look at costs as much as all the rest.
+    const object =
+      refers || item.hasStatus || kind.isJudged || this.selection.byLabels ? item.view(kind) : undefined;
+    if (object && !this.selection.labels(object)) return;
+    const reason =
+      (object && kind.isJudged ? reasonToExclude(object) : undefined) ??
+      (item.isBeingDeleted ? BEING_DELETED : undefined);
     if (reason !== undefined) {
       countExcluded(page.excluded, kind.groupKind, reason);
       return;
     }
-    const json = Buffer.from(reader.input.buffer, reader.input.byteOffset + start, reader.at - start);
-    if (mayRefer(kind.type, json)) this.references.note(object, kind.type);
+    if (object && refers) this.references.note(object, kind.type);
     packer.add(sink => item.write(sink, kind));
     const {objects} = page;
     objects.names.push(item.name);
@@ -84,7 +88,7 @@ export class PageProcessor {
     objects.frames.push(packer.frame);
     objects.offsets.push(packer.offset);
     objects.lengths.push(packer.length);
-    objects.health.push(healthOf(object));
+    objects.health.push(object && item.hasStatus ? healthOf(object) : undefined);
   }
 
   private isSelected(namespace: string): boolean {
@@ -109,9 +113,17 @@ class KindForm {
   readonly head: {apiVersion: Uint8Array; kind: Uint8Array};
   /** Kinds whose templates old Go types write `creationTimestamp: null` into. */
   readonly hasTemplate: boolean;
+  readonly isJudged: boolean;
+  private readonly refersAlways: boolean;
+  private readonly page: Buffer;
+  /** Where the next class is named in the page; -1 when there is none. */
+  private nextClass: number;
 
-  constructor(type: ResourceType) {
+  constructor(type: ResourceType, page: Buffer) {
     this.type = type;
+    this.page = page;
+    this.refersAlways = refersAlways(type);
+    this.nextClass = page.indexOf(CLASS_FIELD);
     this.groupKind = groupKind(type);
     this.apiVersion = apiVersionOf(type);
     this.kind = type.kind;
@@ -120,6 +132,14 @@ class KindForm {
       kind: Buffer.from(`"kind":${JSON.stringify(type.kind)},`),
     };
     this.hasTemplate = ['', 'apps', 'batch'].includes(type.group);
+    this.isJudged = isJudged(this.groupKind);
+  }
+
+  /** Whether the object in this range can need something else. Ranges are asked for in their order. */
+  mayRefer(start: number, end: number): boolean {
+    while (this.nextClass >= 0 && this.nextClass < start)
+      this.nextClass = this.page.indexOf(CLASS_FIELD, this.nextClass + 1);
+    return this.refersAlways || (this.nextClass >= 0 && this.nextClass < end);
   }
 }
 

@@ -31,7 +31,7 @@ function addAll(to: Set<string>, from: ReadonlySet<string>): void {
 }
 
 /** All fields by which pods and claims name classes end like this, so that objects without it need no closer look. */
-const CLASS_FIELD = Buffer.from('ClassName"');
+export const CLASS_FIELD = Buffer.from('ClassName"');
 const LOOKED_AT_ALWAYS = new Set([
   'ServiceAccount',
   'Service',
@@ -39,10 +39,8 @@ const LOOKED_AT_ALWAYS = new Set([
   `RoleBinding.${RBAC}`,
 ]);
 
-/** Whether an object, in the bytes of its JSON, can need anything that a collector notes. */
-export function mayRefer(type: ResourceType, json: Buffer): boolean {
-  return isCustom(type) || LOOKED_AT_ALWAYS.has(groupKind(type)) || json.includes(CLASS_FIELD);
-}
+/** Whether every object of a kind can need something that a collector notes, and not only those with a class. */
+export const refersAlways = (type: ResourceType) => isCustom(type) || LOOKED_AT_ALWAYS.has(groupKind(type));
 
 /**
  * The cluster-scoped objects that captured objects need (`clusterScoped: referenced`). Fed with every captured

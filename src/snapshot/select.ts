@@ -28,6 +28,8 @@ export interface Selection {
   /** Whether objects of this kind are listed at all. */
   type(type: ResourceType): boolean;
   namespace(name: string): boolean;
+  /** Whether labels count at all. */
+  byLabels: boolean;
   /** Whether the labels fit. */
   labels(object: KubeObject): boolean;
 }
@@ -42,17 +44,18 @@ export function compileSelect(select: SnapshotSelect): Selection {
   const literal = new Set(select.namespaces);
   const wanted = parseSelector(select.selector ?? '');
   const unwanted = select.excludeSelector ? parseSelector(select.excludeSelector) : () => false;
-  const anyLabels = !select.selector && !select.excludeSelector;
+  const byLabels = Boolean(select.selector || select.excludeSelector);
   const onlyKinds = select.kinds ?? [];
   return {
     select,
+    byLabels,
     type: type =>
       isCapturable(type) &&
       (onlyKinds.length === 0 || isAmong(type, onlyKinds)) &&
       !isAmong(type, select.excludeKinds ?? []),
     namespace: name => included(name) && !excluded(name) && (!name.startsWith('kube-') || literal.has(name)),
     labels: object => {
-      if (anyLabels) return true;
+      if (!byLabels) return true;
       const labels = stringsAt(object, 'metadata', 'labels');
       return wanted(labels) && !unwanted(labels);
     },

@@ -22,6 +22,8 @@ export interface ControlPlane {
   /** `https://127.0.0.1:PORT` */
   server: string;
   caFile: string;
+  /** Client URL of its etcd. */
+  etcd: string;
   /** Temporary folder, removed by `stop`. */
   dir: string;
   /** Writes a kubeconfig of another user, known by a client certificate. Such a user may do nothing until bound. */
@@ -57,7 +59,15 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     processes.push(apiServer);
     const kubeconfig = await kubeconfigOf('admin', ['system:masters']);
     await untilReady(dir, server, authority.caFile, apiServer);
-    return {kubeconfig, server, caFile: authority.caFile, dir, kubeconfigOf, stop};
+    return {
+      kubeconfig,
+      server,
+      caFile: authority.caFile,
+      etcd: `http://127.0.0.1:${client}`,
+      dir,
+      kubeconfigOf,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

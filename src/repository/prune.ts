@@ -1,0 +1,114 @@
+import {PraError} from '../errors.ts';
+import {formatDuration} from '../std/duration.ts';
+import {mapPool} from '../std/pool.ts';
+import {waitFor} from '../std/wait.ts';
+import {LOCK_TTL_MS, Lock, listLocks} from './lock.ts';
+import {reachableKeys} from './reachable.ts';
+import type {Repository} from './repository.ts';
+import {listRoots} from './snapshot-root.ts';
+import type {StoredFile} from './store.ts';
+
+/** Deletions at the same time. */
+const DELETIONS = 8;
+
+export type PruneEvent =
+  | {type: 'marked'; files: number; bytes: number}
+  | {type: 'waiting'; writers: number}
+  | {type: 'deleted'; files: number; of: number};
+
+export interface PruneOptions {
+  /** Only tells what would be deleted. */
+  dryRun?: boolean | undefined;
+  /** How long writers that are at work now are waited for. */
+  waitMs: number;
+  /** Deletes what volumes no longer need, given the snapshots that there are. */
+  pruneVolumes?: ((needed: ReadonlySet<string>, signal: AbortSignal) => Promise<number>) | undefined;
+  signal: AbortSignal;
+  onEvent?: ((event: PruneEvent) => void) | undefined;
+}
+
+export interface PruneResult {
+  files: number;
+  bytes: number;
+  /** Writers that were at work for longer than was waited; nothing was deleted then. */
+  blockedBy: string[];
+}
+
+/**
+ * Deletes what no snapshot needs, while others may write. First it notes what nobody needs now, then which writers are at
+ * work, and waits until these have ended: each may still come to need what was noted, because it began when that was
+ * there. Writers that begin later find no snapshot that needs it, so they cannot. What nobody needs then either is deleted.
+ * It needs no clock but that of the store, and when it is killed nothing is half done.
+ * @throws PraError REPOSITORY_LOCKED, REPOSITORY_CORRUPT when a tree cannot be read: what it needs is then not known; STORE_*
+ */
+export async function pruneRepository(repository: Repository, options: PruneOptions): Promise<PruneResult> {
+  const {signal, onEvent} = options;
+  const lock = await Lock.take(repository, 'prune', {run: 'prune', signal});
+  try {
+    const marked = await unneeded(repository, signal);
+    onEvent?.({type: 'marked', files: marked.length, bytes: bytesOf(marked)});
+    if (options.dryRun) return {files: marked.length, bytes: bytesOf(marked), blockedBy: []};
+    const blockedBy = await writersEnded(repository, options);
+    if (blockedBy.length > 0) return {files: 0, bytes: 0, blockedBy};
+    // Again: the writers that were waited for may have come to need some of it.
+    const still = new Set((await unneeded(repository, signal)).map(({key}) => key));
+    const files = marked.filter(({key}) => still.has(key));
+    await lock.confirm(signal);
+    let deleted = 0;
+    await mapPool(files, DELETIONS, async ({key}) => {
+      await repository.store.delete(key, {signal});
+      deleted += 1;
+      if (deleted % 100 === 0 || deleted === files.length)
+        onEvent?.({type: 'deleted', files: deleted, of: files.length});
+    });
+    const roots = await listRoots(repository, {signal});
+    const volumes = new Set(roots.flatMap(root => root.volumes.map(volume => volume.resticSnapshot)));
+    const volumeBytes = (await options.pruneVolumes?.(volumes, signal)) ?? 0;
+    return {files: files.length, bytes: bytesOf(files) + volumeBytes, blockedBy: []};
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Files that no snapshot needs, and what killed runs left. */
+async function unneeded(repository: Repository, signal: AbortSignal): Promise<StoredFile[]> {
+  // Files first: one that is written after this is not in the list.
+  const files: StoredFile[] = [];
+  for (const prefix of ['packs/', 'trees/'])
+    for await (const file of repository.store.list(prefix, {signal})) files.push(file);
+  const needed = await reachableKeys(repository, await listRoots(repository, {signal}), {signal});
+  const found = files.filter(({key}) => !needed.has(key));
+  const locks = await listLocks(repository, {signal});
+  const stale = new Set(locks.filter(lock => lock.stale).flatMap(lock => lock.keys));
+  for await (const file of repository.store.list('locks/', {signal}))
+    if (stale.has(file.key)) found.push(file);
+  for await (const file of repository.store.partials?.(LOCK_TTL_MS) ?? []) found.push(file);
+  return found;
+}
+
+/** @returns those that did not end in time */
+async function writersEnded(repository: Repository, options: PruneOptions): Promise<string[]> {
+  const {signal, onEvent, waitMs} = options;
+  const working = async () =>
+    (await listLocks(repository, {signal})).filter(lock => lock.kind === 'append' && !lock.stale);
+  const before = new Set((await working()).map(({id}) => id));
+  if (before.size === 0) return [];
+  const remaining = async () => (await working()).filter(({id}) => before.has(id));
+  onEvent?.({type: 'waiting', writers: before.size});
+  try {
+    await waitFor(async () => ((await remaining()).length === 0 ? true : undefined), {
+      waitingFor: `${before.size} writers`,
+      timeoutMs: waitMs,
+      intervalMs: 500,
+      signal,
+    });
+    return [];
+  } catch (error) {
+    if (!(error instanceof PraError) || error.code !== 'TIMEOUT') throw error;
+    return (await remaining()).map(({owner, id, ageMs}) =>
+      owner ? `${owner.host} process ${owner.pid} (${owner.run}), seen ${formatDuration(ageMs)} ago` : id,
+    );
+  }
+}
+
+const bytesOf = (files: readonly StoredFile[]) => files.reduce((sum, {size}) => sum + size, 0);
