@@ -17,6 +17,8 @@ import {type DumpRequest, dumpVolume, type Exec} from '../volume/dump.ts';
 import type {Restic} from '../volume/restic.ts';
 import {captureObjects} from './capture.ts';
 import type {SnapshotListener} from './event.ts';
+import {findHookPods, type HookRule} from './hook-pods.ts';
+import {withHooks} from './hooks.ts';
 import {compileSelect, type SnapshotSelect} from './select.ts';
 import {planDumps, type VolumeRule} from './volumes.ts';
 
@@ -27,6 +29,8 @@ export interface CreateOptions {
   plan?: {name: string; hash: string} | undefined;
   /** How the data of volumes is saved; a claim in scope that no rule covers is refused. */
   volumes: readonly VolumeRule[];
+  /** Commands in pods before baselines, dumps and objects are taken, and after them. */
+  hooks?: readonly HookRule[] | undefined;
   /** Name and version of what takes it, `pra/0.1.0`. */
   tool: string;
   /** Writes a nonce into the source, before anything is read from it. */
@@ -44,36 +48,42 @@ export interface CreateOptions {
 const DUMPS = 2;
 
 /**
- * Takes a snapshot: canary, baselines, dumps, objects, and the root last, so that a snapshot that was broken off does
- * not exist. It stands for the moment at which it began, so that its age is never made younger than its data.
+ * Takes a snapshot: canary; between the `pre` and the `post` of hooks baselines, dumps and objects; and the root last, so
+ * that a snapshot that was broken off does not exist. It stands for the moment at which it began, so that its age is
+ * never made younger than its data.
  * @returns the root that was written.
- * @throws PraError PLAN_UNPROTECTED_VOLUME before anything is written; SNAPSHOT_FAILED, CLUSTER_*, VOLUME_DUMP_FAILED,
- * STORE_*; what had been stored is used again by the next snapshot.
+ * @throws PraError PLAN_UNPROTECTED_VOLUME before anything is written; SNAPSHOT_FAILED, CLUSTER_*, HOOK_FAILED,
+ * VOLUME_DUMP_FAILED, STORE_*; what had been stored is used again by the next snapshot.
  */
 export async function createSnapshot(options: CreateOptions): Promise<SnapshotRoot> {
   const {cluster, repository, select, plan, signal, onEvent, clock = systemClock} = options;
   const source = await readIdentity(cluster, {signal});
-  const dumps = await planDumps({cluster, rules: options.volumes, selection: compileSelect(select), signal});
+  const selection = compileSelect(select);
+  const dumps = await planDumps({cluster, rules: options.volumes, selection, signal});
+  const pods = await findHookPods({cluster, rules: options.hooks ?? [], selection, signal, onEvent});
   const began = clock.now();
   const id = newSnapshotId(began);
 
   onEvent?.({type: 'phase', phase: 'canary'});
   const canary = await options.writeCanary?.(signal);
-  onEvent?.({type: 'phase', phase: 'baselines'});
-  const baselines = (await options.readBaselines?.(signal)) ?? [];
-  onEvent?.({type: 'phase', phase: 'volumes'});
-  const volumes = await mapPool(dumps, DUMPS, request => dump(options, id, request));
-
-  onEvent?.({type: 'phase', phase: 'objects'});
   const parent = await findParent(repository, plan?.name, source.uid, signal);
   const writer = new ObjectSetWriter(repository, {parent, signal});
-  const capture = await captureObjects({
-    cluster,
-    select,
-    write: record => writer.add(record),
-    signal,
-    onEvent,
+  const hooked = await withHooks({pods, exec: execIn(cluster), signal, onEvent}, async () => {
+    onEvent?.({type: 'phase', phase: 'baselines'});
+    const baselines = (await options.readBaselines?.(signal)) ?? [];
+    onEvent?.({type: 'phase', phase: 'volumes'});
+    const volumes = await mapPool(dumps, DUMPS, request => dump(options, id, request));
+    onEvent?.({type: 'phase', phase: 'objects'});
+    const capture = await captureObjects({
+      cluster,
+      select,
+      write: record => writer.add(record),
+      signal,
+      onEvent,
+    });
+    return {baselines, volumes, capture};
   });
+  const {baselines, volumes, capture} = hooked.value;
   const {tree, counts, namespaces, bytes} = await writer.finish();
 
   onEvent?.({type: 'phase', phase: 'root'});
@@ -93,6 +103,7 @@ export async function createSnapshot(options: CreateOptions): Promise<SnapshotRo
     resourceVersions: capture.resourceVersions,
     volumes,
     ...(canary ? {canary} : {}),
+    ...(options.hooks ? {hooks: hooked.records} : {}),
     baselines,
     bytes,
   };
@@ -106,11 +117,16 @@ async function dump(options: CreateOptions, snapshot: string, request: DumpReque
   const workload = `${request.namespace} ${request.workload}`;
   if (!restic) throw new PraError('BUG', `nothing keeps the dump of ${workload}`);
   onEvent?.({type: 'volume', workload, state: 'started'});
-  const exec: Exec = execution => execInPod(cluster, execution);
+  const exec = execIn(cluster);
   const record = await dumpVolume({exec, restic, request, tags: [`snapshot=${snapshot}`], signal});
   onEvent?.({type: 'volume', workload, state: 'saved', bytes: record.bytes});
   return record;
 }
+
+const execIn =
+  (cluster: Cluster): Exec =>
+  execution =>
+    execInPod(cluster, execution);
 
 /** The newest snapshot of the same plan and cluster: what it holds already is not written again. */
 async function findParent(
