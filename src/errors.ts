@@ -153,6 +153,11 @@ export const CATALOGUE = {
     exit: EXIT.failed,
     explanation: 'The dump command in the source did not end well, so its output is not a usable copy.',
   },
+  HOOK_FAILED: {
+    exit: EXIT.failed,
+    explanation:
+      'A command of `spec.source.hooks` failed in the source, or no running pod fits it, and the plan does not let that pass. When it is a `post`, the application may still be frozen: the error has the command to run by hand.',
+  },
   VOLUME_RESTORE_FAILED: {
     exit: EXIT.failed,
     explanation: 'The data of a volume could not be brought back whole.',

@@ -20,7 +20,7 @@ export interface TakeSnapshotOptions {
   onEvent?: SnapshotListener;
 }
 
-/** Takes a snapshot as the plan says it: its objects, its volumes, its canary, and the baselines of its probes. */
+/** Takes a snapshot as the plan says it: its objects, its volumes, its hooks, its canary, and the baselines of its probes. */
 export function takeSnapshot(options: TakeSnapshotOptions): Promise<SnapshotRoot> {
   const {loaded, cluster, repository, restic, tool, signal, onEvent} = options;
   const {plan, hash} = loaded;
@@ -32,6 +32,7 @@ export function takeSnapshot(options: TakeSnapshotOptions): Promise<SnapshotRoot
     select: selectOfPlan(plan),
     plan: {name: plan.metadata.name, hash},
     volumes: source.volumes,
+    hooks: source.hooks,
     tool,
     signal,
     onEvent,

@@ -16,6 +16,7 @@ export function findSemanticMistakes(spec: Outline): Mistake[] {
   return [
     ...duplicates(groups, ['spec', 'groups'], 'group'),
     ...duplicates(probes, ['spec', 'probes'], 'probe'),
+    ...hookMistakes(spec.source),
     ...(groups.includes(undefined) ? [] : [...unknownDependencies(spec), ...unknownGroups(spec)]),
     ...recoveryPoint(spec),
     ...spec.probes.flatMap((probe, index) =>
@@ -47,6 +48,19 @@ function duplicates(names: readonly (string | undefined)[], path: PlanPath, what
       ? [{message: `there is already a ${what} ${name}`, path: [...path, index, 'name']}]
       : [],
   );
+}
+
+function hookMistakes({hooks}: Outline['source']): Mistake[] {
+  const path = ['spec', 'source', 'hooks'];
+  const isNothing = (command: unknown) =>
+    command === undefined || (Array.isArray(command) && command.length === 0);
+  const idle = hooks.flatMap((hook, index) =>
+    hook && isNothing(hook.pre) && isNothing(hook.post)
+      ? [{message: `hook ${hook.name} runs nothing: it needs \`pre\` or \`post\``, path: [...path, index]}]
+      : [],
+  );
+  const names = hooks.map(hook => hook?.name);
+  return [...duplicates(names, path, 'hook'), ...idle];
 }
 
 function unknownDependencies({groups}: Outline): Mistake[] {

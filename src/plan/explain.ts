@@ -91,6 +91,7 @@ export function explainPlan(plan: Plan): string[] {
           `Write a fresh canary into ${source.canary.namespace}${source.canary.sql ? ' and its database' : ''}.`,
         ]
       : []),
+    ...(fresh ? (source.hooks ?? []).map(hookSentence) : []),
     fresh
       ? `Take a snapshot of ${source.include.namespaces.join(', ')} from ${source.kubeconfig.context === undefined ? 'the current context' : `context ${source.kubeconfig.context}`} into ${spec.repository.url}.`
       : `Use the ${spec.recoveryPoint.id ?? 'latest'} snapshot in ${spec.repository.url}.`,
@@ -110,7 +111,17 @@ export function explainPlan(plan: Plan): string[] {
   ];
 }
 
+type Hook = NonNullable<Plan['spec']['source']['hooks']>[number];
+
 const shorten = (text: string) => (text.length > 60 ? `${text.slice(0, 59)}…` : text);
+
+function hookSentence({name, select, pre = [], post = []}: Hook): string {
+  const commands = [
+    pre.length > 0 ? `${shorten(pre.join(' '))} before it` : undefined,
+    post.length > 0 ? `${shorten(post.join(' '))} after it, whatever happens` : undefined,
+  ].filter(text => text !== undefined);
+  return `Around the snapshot, run hook ${name} in the pods with ${JSON.stringify(select)}: ${commands.join(', ')}.`;
+}
 
 function groupSentence(plan: Plan, name: string, layer: number): string {
   const group = plan.spec.groups.find(candidate => candidate.name === name);

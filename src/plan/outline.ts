@@ -28,14 +28,16 @@ const outline = z.object({
     canary: anything,
     compare: anything,
   }),
-  source: z.object({canary: anything}).catch({}),
+  source: z
+    .object({canary: anything, hooks: items({name: text, pre: anything, post: anything})})
+    .catch({hooks: []}),
   recoveryPoint: z.object({policy: text, id: anything, at: anything}).optional().catch(undefined),
 });
 
 /** What of a plan names or contradicts something else, each part absent where it is wrong. */
 export type Outline = z.infer<typeof outline>;
 
-const NOTHING: Outline = {groups: [], probes: [], source: {}};
+const NOTHING: Outline = {groups: [], probes: [], source: {hooks: []}};
 
 /** Reads it out of anything, so that mistakes of names are found in a plan that has other mistakes too. */
 export function outlineOf(value: unknown): Outline {

@@ -9,7 +9,6 @@ interface Unsupported {
 /** Fields of the schema whose engine is still to come. Refused, because ignoring them would be a promise not kept. */
 export const UNSUPPORTED_FIELDS: readonly [path: string, what: string][] = [
   ['spec.objectives.maxDrillAge', 'judging how long ago a drill passed'],
-  ['spec.source.hooks', 'hooks around the snapshot'],
   ['spec.repository.lock', 'object lock'],
   ['spec.repository.encryption', 'keys other than a passphrase'],
   ['spec.repository.credentials.secretRef', 'credentials from a Secret'],

@@ -24,6 +24,19 @@ export const volumeRecordSchema = z.object({
 });
 export type VolumeRecord = z.infer<typeof volumeRecordSchema>;
 
+/** One command that ran in a pod around the snapshot. */
+const hookRecordSchema = z.object({
+  name: z.string(),
+  namespace: z.string(),
+  pod: z.string(),
+  container: z.string(),
+  phase: z.enum(['pre', 'post']),
+  ok: z.boolean(),
+  exitCode: z.int().optional().describe('Absent when the command could not be run to its end'),
+  durationMs: z.number(),
+});
+export type HookRecord = z.infer<typeof hookRecordSchema>;
+
 const canarySchema = z.object({namespace: z.string(), nonceHash: digest, writtenAt: z.string()});
 
 /** The root of a snapshot. It is written last: a snapshot exists when its root does. */
@@ -43,6 +56,7 @@ export const snapshotRootSchema = z.object({
   resourceVersions: z.record(z.string(), z.string()),
   volumes: z.array(volumeRecordSchema),
   canary: canarySchema.optional(),
+  hooks: z.array(hookRecordSchema).optional().describe('In the order in which they ran'),
   baselines: z.array(z.object({probe: z.string(), value: z.json()})),
   bytes: z.object({raw: z.int(), stored: z.int(), written: z.int()}),
   mac: digest,

@@ -18,6 +18,8 @@ import {type DumpRequest, dumpVolume, type Exec} from '../volume/dump.ts';
 import type {Restic} from '../volume/restic.ts';
 import {captureObjects} from './capture.ts';
 import type {SnapshotListener} from './event.ts';
+import {findHookPods, type HookRule} from './hook-pods.ts';
+import {withHooks} from './hooks.ts';
 import {compileSelect, type SnapshotSelect} from './select.ts';
 import {planDumps, type VolumeRule} from './volumes.ts';
 
@@ -28,6 +30,8 @@ export interface CreateOptions {
   plan?: {name: string; hash: string} | undefined;
   /** How the data of volumes is saved; a claim in scope that no rule covers is refused. */
   volumes: readonly VolumeRule[];
+  /** Commands in pods before baselines, dumps and objects are taken, and after them. */
+  hooks?: readonly HookRule[] | undefined;
   /** Name and version of what takes it, `pra/0.1.0`. */
   tool: string;
   /** Writes a nonce into the source, before anything is read from it. */
@@ -45,62 +49,85 @@ export interface CreateOptions {
 const DUMPS = 2;
 
 /**
- * Takes a snapshot: canary, baselines, dumps, objects, and the root last, so that a snapshot that was broken off does
- * not exist. It stands for the moment at which it began, so that its age is never made younger than its data.
+ * Takes a snapshot: canary; between the `pre` and the `post` of hooks baselines, dumps and objects; and the root last, so
+ * that a snapshot that was broken off does not exist. It stands for the moment at which it began, so that its age is
+ * never made younger than its data.
  * @returns the root that was written.
- * @throws PraError PLAN_UNPROTECTED_VOLUME before anything is written; SNAPSHOT_FAILED, CLUSTER_*, VOLUME_DUMP_FAILED,
- * STORE_*; what had been stored is used again by the next snapshot.
+ * @throws PraError PLAN_UNPROTECTED_VOLUME before anything is written; SNAPSHOT_FAILED, CLUSTER_*, HOOK_FAILED,
+ * VOLUME_DUMP_FAILED, STORE_*; what had been stored is used again by the next snapshot.
  */
 export async function createSnapshot(options: CreateOptions): Promise<SnapshotRoot> {
-  const {cluster, repository, select, plan, signal, onEvent, clock = systemClock} = options;
+  const {cluster, repository, select, signal, onEvent, clock = systemClock} = options;
   const source = await readIdentity(cluster, {signal});
-  const dumps = await planDumps({cluster, rules: options.volumes, selection: compileSelect(select), signal});
+  const selection = compileSelect(select);
+  const dumps = await planDumps({cluster, rules: options.volumes, selection, signal});
+  const pods = await findHookPods({cluster, rules: options.hooks ?? [], selection, signal, onEvent});
   const began = clock.now();
   const id = newSnapshotId(began);
 
   const lock = await Lock.take(repository, 'append', {run: id, signal});
   try {
-    onEvent?.({type: 'phase', phase: 'canary'});
-    const canary = await options.writeCanary?.(signal);
+    return await takeLocked(options, {source, dumps, pods, began, id, lock});
+  } finally {
+    await lock.release();
+  }
+}
+
+/** What is known before anything is written. */
+interface Prepared {
+  source: Awaited<ReturnType<typeof readIdentity>>;
+  dumps: readonly DumpRequest[];
+  pods: Awaited<ReturnType<typeof findHookPods>>;
+  began: Date;
+  id: string;
+  lock: Lock;
+}
+
+async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<SnapshotRoot> {
+  const {cluster, repository, select, plan, signal, onEvent, clock = systemClock} = options;
+  const {source, dumps, pods, began, id, lock} = prepared;
+  onEvent?.({type: 'phase', phase: 'canary'});
+  const canary = await options.writeCanary?.(signal);
+  const parent = await findParent(repository, plan?.name, source.uid, signal);
+  const writer = new ObjectSetWriter(repository, {parent, signal});
+  const known = (await writer.open())?.memory;
+  const hooked = await withHooks({pods, exec: execIn(cluster), signal, onEvent}, async () => {
     onEvent?.({type: 'phase', phase: 'baselines'});
     const baselines = (await options.readBaselines?.(signal)) ?? [];
     onEvent?.({type: 'phase', phase: 'volumes'});
     const volumes = await mapPool(dumps, DUMPS, request => dump(options, id, request));
-
     onEvent?.({type: 'phase', phase: 'objects'});
-    const parent = await findParent(repository, plan?.name, source.uid, signal);
-    const writer = new ObjectSetWriter(repository, {parent, signal});
-    const known = (await writer.open())?.memory;
     const capture = await captureObjects({cluster, select, writer, known, signal, onEvent});
-    const {trees, counts, namespaces, bytes} = await writer.finish();
+    return {baselines, volumes, capture};
+  });
+  const {baselines, volumes, capture} = hooked.value;
+  const {trees, counts, namespaces, bytes} = await writer.finish();
 
-    onEvent?.({type: 'phase', phase: 'root'});
-    const root: Omit<SnapshotRoot, 'mac'> = {
-      apiVersion: 'pra/v1',
-      kind: 'Snapshot',
-      id,
-      createdAt: began.toISOString(),
-      finishedAt: clock.now().toISOString(),
-      tool: options.tool,
-      ...(plan ? {plan} : {}),
-      source: {...source, context: cluster.context},
-      namespaces,
-      counts,
-      trees,
-      ...(parent ? {parent: parent.id} : {}),
-      resourceVersions: capture.resourceVersions,
-      volumes,
-      ...(canary ? {canary} : {}),
-      baselines,
-      bytes,
-    };
-    await lock.confirm(signal);
-    const written = await writeRoot(repository, root, {signal});
-    onEvent?.({type: 'done', id, excluded: capture.excluded});
-    return written;
-  } finally {
-    await lock.release();
-  }
+  onEvent?.({type: 'phase', phase: 'root'});
+  const root: Omit<SnapshotRoot, 'mac'> = {
+    apiVersion: 'pra/v1',
+    kind: 'Snapshot',
+    id,
+    createdAt: began.toISOString(),
+    finishedAt: clock.now().toISOString(),
+    tool: options.tool,
+    ...(plan ? {plan} : {}),
+    source: {...source, context: cluster.context},
+    namespaces,
+    counts,
+    trees,
+    ...(parent ? {parent: parent.id} : {}),
+    resourceVersions: capture.resourceVersions,
+    volumes,
+    ...(canary ? {canary} : {}),
+    ...(options.hooks ? {hooks: hooked.records} : {}),
+    baselines,
+    bytes,
+  };
+  await lock.confirm(signal);
+  const written = await writeRoot(repository, root, {signal});
+  onEvent?.({type: 'done', id, excluded: capture.excluded});
+  return written;
 }
 
 async function dump(options: CreateOptions, snapshot: string, request: DumpRequest): Promise<VolumeRecord> {
@@ -108,11 +135,16 @@ async function dump(options: CreateOptions, snapshot: string, request: DumpReque
   const workload = `${request.namespace} ${request.workload}`;
   if (!restic) throw new PraError('BUG', `nothing keeps the dump of ${workload}`);
   onEvent?.({type: 'volume', workload, state: 'started'});
-  const exec: Exec = execution => execInPod(cluster, execution);
+  const exec = execIn(cluster);
   const record = await dumpVolume({exec, restic, request, tags: [`snapshot=${snapshot}`], signal});
   onEvent?.({type: 'volume', workload, state: 'saved', bytes: record.bytes});
   return record;
 }
+
+const execIn =
+  (cluster: Cluster): Exec =>
+  execution =>
+    execInPod(cluster, execution);
 
 /** The newest snapshot of the same plan and cluster: what it holds already is not written again. */
 async function findParent(

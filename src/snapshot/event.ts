@@ -6,6 +6,9 @@ export type SnapshotEvent =
   /** Objects captured until now. */
   | {type: 'progress'; objects: number}
   | {type: 'volume'; workload: string; state: 'started' | 'saved'; bytes?: number}
+  | {type: 'hook'; hook: string; pod: string; phase: 'pre' | 'post'; state: 'started' | 'done'}
+  /** Something went wrong that the plan lets pass. */
+  | {type: 'warning'; message: string; why?: string | undefined; next: readonly string[]}
   | {type: 'done'; id: string; excluded: Readonly<Record<string, number>>};
 
 export type SnapshotListener = (event: SnapshotEvent) => void;

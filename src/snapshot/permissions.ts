@@ -1,3 +1,4 @@
+import {CORE_TYPES} from '../cluster/core-types.ts';
 import type {KubeObject, ResourceType} from '../cluster/object.ts';
 import type {Plan} from '../plan/schema.ts';
 import {matchGlobs} from './glob.ts';
@@ -41,7 +42,7 @@ export function sourcePermissions(options: PermissionsOptions): KubeObject[] {
   const selection = compileSelect(select);
   const namespaces = options.namespaces.filter(selection.namespace);
   const wanted = types.filter(selection.type);
-  const lists = rulesFor(wanted.filter(type => type.namespaced));
+  const lists = rulesFor([...wanted.filter(type => type.namespaced), ...lookedAt(plan)]);
   const ofCluster = wanted.filter(
     type => !type.namespaced && (select.clusterScoped === 'all' || canBeReferenced(type, wanted)),
   );
@@ -64,6 +65,13 @@ const canBeReferenced = (type: ResourceType, wanted: readonly ResourceType[]) =>
   new ReferenceCollector().canHold(type) ||
   (isCustom(type) && wanted.some(other => other.namespaced && other.group === type.group));
 
+/** What is listed also by a plan that captures other kinds only: claims to protect, pods to run commands in, their owners. */
+function lookedAt({spec: {source}}: Plan): ResourceType[] {
+  const {PersistentVolumeClaim, Pod, ReplicaSet} = CORE_TYPES;
+  if (source.volumes.length > 0) return [PersistentVolumeClaim, Pod, ReplicaSet];
+  return (source.hooks ?? []).length > 0 ? [PersistentVolumeClaim, Pod] : [PersistentVolumeClaim];
+}
+
 /** `list` of kinds, those of one API group in one rule. */
 function rulesFor(types: readonly ResourceType[]): Rule[] {
   const groups = Map.groupBy(types, type => type.group);
@@ -81,6 +89,7 @@ function actionsIn({spec}: Plan, namespace: string): Rule[] {
   const dumps = source.volumes.some(
     ({method, namespaces}) => method === 'dump' && matchGlobs(namespaces ?? ['*'])(namespace),
   );
+  const hooks = (source.hooks ?? []).length > 0;
   const compared = probes.filter(probe => probe.compare && 'baseline' in probe.compare);
   const dsns = [source.canary?.sql?.secretRef, ...compared.map(probe => probe.sql?.secretRef)].filter(inside);
   const asked = dsns.length > 0 || compared.some(probe => inside(probe.http?.service));
@@ -93,7 +102,7 @@ function actionsIn({spec}: Plan, namespace: string): Rule[] {
   const secrets = [...new Set(dsns.map(reference => reference?.split(/[/#]/)[1] ?? ''))];
   return [
     // Opening a connection is `get` by WebSocket, and `create` too since Kubernetes 1.35.
-    ...(dumps ? [core(['pods/exec'], ['create', 'get'])] : []),
+    ...(dumps || hooks ? [core(['pods/exec'], ['create', 'get'])] : []),
     ...(asked ? [core(['pods/portforward'], ['create', 'get']), core(['services'], ['get'])] : []),
     ...(asked ? [{apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list']}] : []),
     ...(secrets.length > 0 ? [core(['secrets'], ['get'], secrets)] : []),

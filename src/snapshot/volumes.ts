@@ -113,7 +113,7 @@ function dumpRequests(
   });
 }
 
-const isRunning = (pod: KubeObject) =>
+export const isRunning = (pod: KubeObject) =>
   stringAt(pod, 'status', 'phase') === 'Running' && pod.metadata.deletionTimestamp === undefined;
 const isReady = (pod: KubeObject) =>
   arrayAt(pod, 'status', 'conditions').some(

@@ -1,4 +1,4 @@
-import type {SnapshotRoot} from '../repository/snapshot-root.ts';
+import type {HookRecord, SnapshotRoot} from '../repository/snapshot-root.ts';
 import type {SnapshotSummary} from '../snapshot/list.ts';
 import type {KindCount} from '../snapshot/show.ts';
 import {formatBytes} from '../std/bytes.ts';
@@ -23,6 +23,11 @@ export function renderSnapshotList(items: readonly SnapshotSummary[], now: Date)
   );
 }
 
+function endOf({ok, exitCode}: HookRecord): string {
+  if (ok) return 'done';
+  return exitCode === undefined ? 'failed: it did not come to its end' : `failed: exit code ${exitCode}`;
+}
+
 /** `pra snapshot show`, and what stands at the end of `pra snapshot create`. */
 export function renderSnapshot(root: SnapshotRoot, kinds: readonly KindCount[] = []): string {
   const {counts, bytes, source} = root;
@@ -33,6 +38,10 @@ export function renderSnapshot(root: SnapshotRoot, kinds: readonly KindCount[] =
     `objects    ${counts.objects} of ${counts.kinds} kinds in ${counts.namespaces} namespaces`,
     `bytes      ${formatBytes(bytes.raw)} of JSON; ${formatBytes(bytes.written)} added to the repository`,
     ...(root.canary ? [`canary     written ${root.canary.writtenAt} in ${root.canary.namespace}`] : []),
+    ...(root.hooks ?? []).map(
+      hook =>
+        `hook       ${hook.name}: ${hook.phase} in ${hook.namespace}/${hook.pod} ${endOf(hook)}, ${formatDuration(hook.durationMs)}`,
+    ),
     ...root.volumes.map(
       volume =>
         `volume     ${volume.namespace} ${volume.workload}: ${formatBytes(volume.bytes)} by ${volume.method}, ${formatDuration(volume.durationMs)}`,

@@ -135,8 +135,14 @@ describe('a drill of the shop', () => {
 
   test('is 4 when everything came back, but too late', async () => {
     const run = await shop.drill(
-      await shop.plan(document => document.setIn(['spec', 'objectives', 'rto'], '1s')),
+      await shop.plan(document => {
+        document.setIn(['spec', 'objectives', 'rto'], '1s');
+        const hook = {name: 'flush', select: {app: 'db'}, pre: ['sh', '-c', 'exit 5'], onError: 'continue'};
+        document.setIn(['spec', 'source', 'hooks'], [hook]);
+      }),
     );
+    const title = 'pre of hook flush in pod shop-db/db-0 failed: exit code 5';
+    expect(run.record.findings).toContainEqual(expect.objectContaining({severity: 'medium', title}));
     expect(run.record.verdict, run.stderr).toMatchObject({
       result: 'passed',
       objectiveMissed: true,
@@ -159,7 +165,10 @@ describe('a drill of the shop', () => {
 });
 
 test('a snapshot needs no more than what plan rbac prints', async () => {
-  const plan = await shop.plan();
+  const plan = await shop.plan(document =>
+    // In a namespace without dumps: the right to run commands there is for the hook alone.
+    document.setIn(['spec', 'source', 'hooks'], [{name: 'flush', select: {app: 'web'}, pre: ['true']}]),
+  );
   const printed = JSON.parse(
     (await shop.pra('plan', 'rbac', plan, '--service-account', 'default/snapshotter', '--json')).stdout,
   );

@@ -1,6 +1,7 @@
 import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest';
 import {z} from 'zod';
 import {sleep} from '../../src/std/wait.ts';
+import {startPra} from '../bed/cli.ts';
 import {leftOfDrill, makeShopBed, type ShopBed} from './shop.ts';
 
 let shop: ShopBed;
@@ -49,6 +50,41 @@ async function stopAt(line: string, signal: NodeJS.Signals, afterMs = 0) {
   const id = /drill (\S+) of plan/.exec(ended.stderr)?.[1] ?? '';
   return {id, ended};
 }
+
+test('a snapshot that is interrupted thaws what its hooks froze, and the next one can be taken', async () => {
+  const psql = (statement: string) => ['psql', '-h', '/tmp', '-U', 'postgres', '-d', 'shop', '-c', statement];
+  // Creating the table a second time fails: so does the second snapshot when the first did not thaw.
+  const hook = {
+    name: 'freeze',
+    select: {app: 'db'},
+    pre: psql('create table frozen ()'),
+    post: psql('drop table frozen'),
+  };
+  const planWith = (dump: string) =>
+    shop.plan(document => {
+      document.setIn(['spec', 'source', 'hooks'], [hook]);
+      document.setIn(['spec', 'source', 'volumes', 0, 'dump', 'command'], ['sh', '-c', dump]);
+    });
+  const first = startPra(['snapshot', 'create', await planWith('sleep 60')], shop.env);
+  await untilLine(first, 'saving its data');
+  first.kill('SIGINT');
+  const interrupted = await first;
+  expect(interrupted.exitCode, interrupted.stderr).toBe(130);
+  expect(interrupted.stderr).toContain('hook freeze: post in shop-db/db-0 is done');
+  expect(interrupted.stderr).not.toContain('frozen; thaw it by hand');
+
+  const needsFrozen = 'psql -h /tmp -U postgres -d shop -tc "select * from frozen"';
+  const taken = await shop.pra('snapshot', 'create', await planWith(needsFrozen), '--json');
+  expect(taken.exitCode, taken.stderr).toBe(0);
+  const ran = {name: 'freeze', namespace: 'shop-db', pod: 'db-0', container: 'db', ok: true, exitCode: 0};
+  const {id, hooks} = JSON.parse(taken.stdout);
+  expect(hooks).toMatchObject([
+    {...ran, phase: 'pre'},
+    {...ran, phase: 'post'},
+  ]);
+  const shown = await shop.pra('snapshot', 'show', id, '--repository', `file://${shop.dir}/repository`);
+  expect(shown.stdout).toMatch(/^hook {7}freeze: pre in shop-db\/db-0 done, /m);
+});
 
 describe('a drill that is killed', () => {
   test.each([

@@ -74,6 +74,22 @@ describe('a plan', () => {
     expect(steps.at(-1)).toBe('Destroy the target. The objectives are RTO 5m00s and RPO 1h00m.');
   });
 
+  test('tells hooks before the snapshot that they run around', async () => {
+    const {plan} = await load(
+      planWith(
+        'include: {',
+        'hooks: [{name: cp, select: {app: db}, pre: [psql, -c, CHECKPOINT], post: [thaw, it]}]\n    include: {',
+      ),
+    );
+    const [hook, snapshot] = explainPlan(plan);
+    expect(hook).toBe(
+      'Around the snapshot, run hook cp in the pods with {"app":"db"}: psql -c CHECKPOINT before it, thaw it after it, whatever happens.',
+    );
+    expect(snapshot).toMatch(/^Take a snapshot/);
+    const latest = explainPlan({...plan, spec: {...plan.spec, recoveryPoint: {policy: 'latest'}}});
+    expect(latest.join()).not.toContain('hook cp');
+  });
+
   test('of a snapshot that exists is explained without one being taken', async () => {
     const {plan} = await load(`${PLAN}  recoveryPoint: {policy: id, id: 01KAR3}\n`);
     expect(explainPlan(plan)[0]).toBe('Use the 01KAR3 snapshot in file:///backups.');

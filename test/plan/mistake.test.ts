@@ -8,6 +8,7 @@ const probe = (text: string) => and(`    - {name: x, proves: functionWorks, ${te
 const sql = 'sql: {secretRef: db/dsn, query: select 1}';
 const volume = (text: string) =>
   planWith('include: {namespaces: [shop]}', `include: {namespaces: [shop]}\n    volumes:\n      - {${text}}`);
+const hooks = (text: string) => planWith('include: {', `hooks: [${text}]\n    include: {`);
 const step = (text: string) => planWith('select: {}', `select: {}, steps: [{name: s, ${text}}]`);
 
 describe('a mistake of one field is told with its place', () => {
@@ -272,6 +273,16 @@ describe('a mistake between fields is told with its place', () => {
       'two probes of a name',
       and('    - {name: proof, proves: processUp, health: {}}'),
       '14:proof there is already a probe proof',
+    ],
+    [
+      'two hooks of a name',
+      hooks('{name: x, select: a, pre: [b]}, {name: x, select: a, pre: [b]}'),
+      '7:x there is already a hook x',
+    ],
+    [
+      'a hook that runs nothing',
+      hooks('{name: x, select: a, post: []}'),
+      '7:{ hook x runs nothing: it needs `pre` or `post`',
     ],
     [
       'a dependency on no group',

@@ -160,6 +160,22 @@ describe('createSnapshot', () => {
     expect(await listSnapshots(repository, {plan: 'shop'})).toEqual(before);
   });
 
+  test('refuses a hook that fits no pod before it writes the canary, unless the hook may fail', async () => {
+    const hook = {name: 'freeze', select: {app: 'db'}, pre: ['freeze'], timeout: 1000} as const;
+    let written = 0;
+    const writeCanary = async () => {
+      written += 1;
+      return canary;
+    };
+    await expect(create({hooks: [{...hook, onError: 'fail'}], writeCanary})).rejects.toMatchObject({
+      code: 'HOOK_FAILED',
+      message: expect.stringContaining('freeze'),
+    });
+    expect(written).toBe(0);
+    expect((await create({hooks: [{...hook, onError: 'continue'}], writeCanary})).hooks).toEqual([]);
+    expect(written).toBe(1);
+  });
+
   test('refuses an unprotected claim before it writes the canary', async () => {
     const claim = kubeObject('v1', 'PersistentVolumeClaim', 'data', {
       spec: {accessModes: ['ReadWriteOnce'], resources: {requests: {storage: '1Gi'}}},

@@ -5,6 +5,8 @@ import {CORE_TYPES} from '../../src/cluster/core-types.ts';
 import type {KubeObject} from '../../src/cluster/object.ts';
 import {objectPath} from '../../src/cluster/resource-map.ts';
 import {PraError} from '../../src/errors.ts';
+import type {SnapshotEvent} from '../../src/snapshot/event.ts';
+import {findHookPods, type HookRule} from '../../src/snapshot/hook-pods.ts';
 import {compileSelect} from '../../src/snapshot/select.ts';
 import {planDumps, type VolumeRule} from '../../src/snapshot/volumes.ts';
 import {type ControlPlane, startControlPlane} from '../bed/control-plane.ts';
@@ -147,5 +149,53 @@ describe('planDumps', () => {
 
   test('asks for nothing where there is nothing', async () => {
     expect(await plan([], ['empty'])).toEqual([]);
+  });
+});
+
+describe('findHookPods', () => {
+  const hook = (select: HookRule['select'], more: Partial<HookRule> = {}): HookRule => ({
+    name: 'freeze',
+    select,
+    pre: ['freeze'],
+    timeout: 1000,
+    onError: 'fail',
+    ...more,
+  });
+  const find = (rules: HookRule[], namespaces = ['shop'], events: SnapshotEvent[] = []) =>
+    findHookPods({
+      cluster,
+      rules,
+      selection: compileSelect({namespaces, clusterScoped: 'none'}),
+      signal,
+      onEvent: event => events.push(event),
+    });
+
+  test('finds all pods that run, hook by hook, and the first container', async () => {
+    const last = hook({app: 'db'}, {container: 'side'});
+    const pods = await find([hook('app=files'), last], ['shop', 'empty']);
+    expect(pods).toMatchObject([
+      {namespace: 'shop', pod: 'files-abc-x', container: 'main'},
+      {hook: last, namespace: 'shop', pod: 'db-0', container: 'side'},
+      {hook: last, namespace: 'shop', pod: 'db-1', container: 'side'},
+    ]);
+  });
+
+  test('looks nowhere but in the namespaces of the selection', async () => {
+    await expect(find([hook('app=db')], ['empt*'])).rejects.toMatchObject({
+      code: 'HOOK_FAILED',
+      message: 'hook freeze finds no running pod with app=db',
+    });
+  });
+
+  test('leaves pods out that do not run, and warns when the hook may fail', async () => {
+    await createObject(cluster, CORE_TYPES.Pod, {
+      ...kubeObject('v1', 'Pod', 'waiting', {spec: {containers: [{name: 'main', image: 'localhost/x'}]}}),
+      metadata: {name: 'waiting', namespace: 'shop', labels: {app: 'waiting'}},
+    });
+    const events: SnapshotEvent[] = [];
+    expect(await find([hook('app=waiting', {onError: 'continue'})], ['shop'], events)).toEqual([]);
+    expect(events).toMatchObject([
+      {type: 'warning', message: expect.stringContaining('freeze'), why: '1 pods have them, none is running'},
+    ]);
   });
 });

@@ -11,9 +11,9 @@ import {type Subject, sourcePermissions} from '../../snapshot/permissions.ts';
 export default class PlanRbac extends BaseCommand<typeof PlanRbac> {
   static override summary = 'print the least RBAC that snapshots of a plan need in the source';
   static override description =
-    `Asks the source what it serves and prints Roles and bindings: lists of what is captured, commands in the pods that are dumped,
-the Secrets with DSNs, the canary. Apply them as an administrator, then run pra as the subject. A plan with at most four namespaces,
-named without globs, needs no right to read others. Run it again after a change of the plan or a new CRD.`;
+    `Asks the source what it serves and prints Roles and bindings: lists of what is captured, commands in the pods that are dumped
+or have hooks, the Secrets with DSNs, the canary. Apply them as an administrator, then run pra as the subject. A plan with at most four
+namespaces, named without globs, needs no right to read others. Run it again after a change of the plan or a new CRD.`;
   static override examples = [
     '<%= config.bin %> plan rbac plan.yaml | kubectl apply -f -',
     '<%= config.bin %> plan rbac plan.yaml --user pra@example.com',

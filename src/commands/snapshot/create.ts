@@ -13,9 +13,10 @@ export default class SnapshotCreate extends BaseCommand<typeof SnapshotCreate> {
   static override summary = 'take a snapshot of the objects and volumes of a plan';
   static override description =
     `Writes the canary, measures the baselines of the probes, dumps the volumes, captures the objects, and writes the root last: a
-snapshot that was broken off does not exist, and what it had stored is used again. The repository is made where there is none.
+snapshot that was broken off does not exist, and what it had stored is used again. Hooks run before the baselines and after the
+objects, also when something failed or was interrupted. The repository is made where there is none.
 
-Exit codes: 0 taken; 1 error; 2 invalid plan; 3 a dump failed; 12 wrong passphrase.`;
+Exit codes: 0 taken; 1 error; 2 invalid plan; 3 a dump or hook failed; 12 wrong passphrase.`;
   static override examples = [
     '<%= config.bin %> snapshot create plan.yaml',
     '<%= config.bin %> snapshot create plan.yaml --repository s3://dr/shop --json',

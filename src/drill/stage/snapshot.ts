@@ -55,7 +55,10 @@ async function takeFresh(run: DrillRun, step: StepHandle): Promise<SnapshotRoot>
       restic: run.restic,
       tool: `pra/${run.toolVersion}`,
       signal: step.signal,
-      onEvent: event => tellSnapshot(step, event),
+      onEvent: event => {
+        tellSnapshot(step, event);
+        if (event.type === 'warning') noteWarning(run, event);
+      },
     });
   } finally {
     await cluster.close();
@@ -94,6 +97,16 @@ async function newestCanary(
   return roots.find(known => known.canary)?.canary ?? root.canary;
 }
 
+/** What the plan lets pass in the source is nothing that the recovery failed at, and still to be seen. */
+function noteWarning(run: DrillRun, event: Extract<SnapshotEvent, {type: 'warning'}>): void {
+  run.log.finding({
+    severity: 'medium',
+    title: event.message,
+    cause: event.why ?? event.message,
+    next: event.next.join('; '),
+  });
+}
+
 export function tellSnapshot(step: Pick<StepHandle, 'progress'>, event: SnapshotEvent): void {
   if (event.type === 'phase') step.progress(PHASES[event.phase]);
   if (event.type === 'volume')
@@ -101,6 +114,12 @@ export function tellSnapshot(step: Pick<StepHandle, 'progress'>, event: Snapshot
       `${event.workload}: ${event.state === 'saved' ? `${formatBytes(event.bytes ?? 0)} saved` : 'saving its data'}`,
     );
   if (event.type === 'progress') step.progress(`${event.objects} objects`);
+  if (event.type === 'hook')
+    step.progress(
+      `hook ${event.hook}: ${event.phase} in ${event.pod}${event.state === 'done' ? ' is done' : ''}`,
+    );
+  if (event.type === 'warning')
+    step.progress([event.message, event.why, ...event.next].filter(text => text !== undefined).join('; '));
 }
 
 const PHASES = {

@@ -38,12 +38,21 @@ const exclude = z.strictObject({
 
 const hook = z.strictObject({
   name: name.describe('Name in reports'),
-  select: selector.describe('Pods in which it runs'),
+  select: selector.describe('Pods in the namespaces of the plan; it runs in all that run'),
   container: z.string().optional().describe('Container of the pod; the first one by default'),
-  pre: z.array(z.string()).optional().describe('Command before the snapshot'),
-  post: z.array(z.string()).optional().describe('Command after it; runs in any case'),
-  timeout: positiveDuration.optional().describe('How long each command may take'),
-  onError: z.enum(['fail', 'continue']).optional().describe('Whether its failure fails the snapshot'),
+  pre: z
+    .array(z.string())
+    .optional()
+    .describe('Command before baselines are measured and data and objects read'),
+  post: z
+    .array(z.string())
+    .optional()
+    .describe('Command after it, in the reverse order; runs also when something failed'),
+  timeout: positiveDuration.prefault('30s').describe('How long each command may take'),
+  onError: z
+    .enum(['fail', 'continue'])
+    .default('fail')
+    .describe('Whether its failure, or that no pod runs, fails the snapshot'),
 });
 
 const dump = z.strictObject({
