@@ -21,15 +21,24 @@ export interface PruneOptions {
   dryRun?: boolean | undefined;
   /** How long writers that are at work now are waited for. */
   waitMs: number;
-  /** Deletes what volumes no longer need, given the snapshots that there are. */
-  pruneVolumes?: ((needed: ReadonlySet<string>, signal: AbortSignal) => Promise<number>) | undefined;
+  /** Where the data of volumes is kept. */
+  volumes?: VolumeStore | undefined;
   signal: AbortSignal;
   onEvent?: ((event: PruneEvent) => void) | undefined;
+}
+
+/** Keeps the data of volumes by ids, which snapshots name. */
+export interface VolumeStore {
+  list(): Promise<string[]>;
+  /** Deletes these, and what only they needed. */
+  forget(ids: readonly string[]): Promise<void>;
 }
 
 export interface PruneResult {
   files: number;
   bytes: number;
+  /** Data of volumes that no snapshot names. */
+  volumes: number;
   /** Writers that were at work for longer than was waited; nothing was deleted then. */
   blockedBy: string[];
 }
@@ -45,45 +54,62 @@ export async function pruneRepository(repository: Repository, options: PruneOpti
   const {signal, onEvent} = options;
   const lock = await Lock.take(repository, 'prune', {run: 'prune', signal});
   try {
-    const marked = await unneeded(repository, signal);
-    onEvent?.({type: 'marked', files: marked.length, bytes: bytesOf(marked)});
-    if (options.dryRun) return {files: marked.length, bytes: bytesOf(marked), blockedBy: []};
+    const marked = await unneeded(repository, options);
+    const result = {files: marked.files.length, bytes: bytesOf(marked.files), volumes: marked.volumes.length};
+    onEvent?.({type: 'marked', files: result.files, bytes: result.bytes});
+    if (options.dryRun) return {...result, blockedBy: []};
     const blockedBy = await writersEnded(repository, options);
-    if (blockedBy.length > 0) return {files: 0, bytes: 0, blockedBy};
+    if (blockedBy.length > 0) return {files: 0, bytes: 0, volumes: 0, blockedBy};
     // Again: the writers that were waited for may have come to need some of it.
-    const still = new Set((await unneeded(repository, signal)).map(({key}) => key));
-    const files = marked.filter(({key}) => still.has(key));
+    const still = await unneeded(repository, options);
+    const keys = new Set(still.files.map(({key}) => key));
+    const files = marked.files.filter(({key}) => keys.has(key));
+    const volumes = marked.volumes.filter(id => still.volumes.includes(id));
     await lock.confirm(signal);
-    let deleted = 0;
-    await mapPool(files, DELETIONS, async ({key}) => {
-      await repository.store.delete(key, {signal});
-      deleted += 1;
-      if (deleted % 100 === 0 || deleted === files.length)
-        onEvent?.({type: 'deleted', files: deleted, of: files.length});
-    });
-    const roots = await listRoots(repository, {signal});
-    const volumes = new Set(roots.flatMap(root => root.volumes.map(volume => volume.resticSnapshot)));
-    const volumeBytes = (await options.pruneVolumes?.(volumes, signal)) ?? 0;
-    return {files: files.length, bytes: bytesOf(files) + volumeBytes, blockedBy: []};
+    await deleteFiles(repository, files, options);
+    if (volumes.length > 0) await options.volumes?.forget(volumes);
+    return {files: files.length, bytes: bytesOf(files), volumes: volumes.length, blockedBy: []};
   } finally {
     await lock.release();
   }
 }
 
+async function deleteFiles(
+  repository: Repository,
+  files: readonly StoredFile[],
+  {signal, onEvent}: PruneOptions,
+): Promise<void> {
+  let deleted = 0;
+  await mapPool(files, DELETIONS, async ({key}) => {
+    await repository.store.delete(key, {signal});
+    deleted += 1;
+    if (deleted % 100 === 0 || deleted === files.length)
+      onEvent?.({type: 'deleted', files: deleted, of: files.length});
+  });
+}
+
+interface Unneeded {
+  files: StoredFile[];
+  volumes: string[];
+}
+
 /** Files that no snapshot needs, and what killed runs left. */
-async function unneeded(repository: Repository, signal: AbortSignal): Promise<StoredFile[]> {
-  // Files first: one that is written after this is not in the list.
+async function unneeded(repository: Repository, {signal, volumes}: PruneOptions): Promise<Unneeded> {
+  // What there is first: what is written after this is not in the list.
   const files: StoredFile[] = [];
   for (const prefix of ['packs/', 'trees/'])
     for await (const file of repository.store.list(prefix, {signal})) files.push(file);
-  const needed = await reachableKeys(repository, await listRoots(repository, {signal}), {signal});
+  const saved = (await volumes?.list()) ?? [];
+  const roots = await listRoots(repository, {signal});
+  const needed = await reachableKeys(repository, roots, {signal});
   const found = files.filter(({key}) => !needed.has(key));
   const locks = await listLocks(repository, {signal});
   const stale = new Set(locks.filter(lock => lock.stale).flatMap(lock => lock.keys));
   for await (const file of repository.store.list('locks/', {signal}))
     if (stale.has(file.key)) found.push(file);
   for await (const file of repository.store.partials?.(LOCK_TTL_MS) ?? []) found.push(file);
-  return found;
+  const named = new Set(roots.flatMap(root => root.volumes.map(volume => volume.resticSnapshot)));
+  return {files: found, volumes: saved.filter(id => !named.has(id))};
 }
 
 /** @returns those that did not end in time */

@@ -38,37 +38,20 @@ export interface Restic {
   };
 }
 
-/**
- * Opens the restic repository that belongs to a repository of pra, and makes it where there is none.
- * @throws PraError RESTIC_FAILED, REPOSITORY_WRONG_KEY, STORE_*.
- */
-export async function openRestic(options: {
+export interface ResticOptions {
   repository: Repository;
   store?: OpenStoreOptions | undefined;
   /** After how long without a byte the store is asked whether it is still there; 2 min by default. */
   stallMs?: number | undefined;
   signal: AbortSignal;
-}): Promise<Restic> {
-  // It says what is wrong with a store better than restic does, which tells a missing repository from nothing else.
-  const there = await options.repository.store.has(CONFIG, options);
-  const {path} = await resolveTool('restic', {signal: options.signal});
-  const env = environment(options.repository, options.store ?? {});
-  const args = ['--no-cache', ...(options.store?.caFile ? ['--cacert', options.store.caFile] : [])];
-  if (options.store?.pathStyle !== undefined)
-    args.push('-o', `s3.bucket-lookup=${options.store.pathStyle ? 'path' : 'dns'}`);
-  const quick = (more: string[], okCodes: number[] = []): Promise<ProcessResult> =>
-    runProcess(path, [...args, ...more], {
-      env,
-      timeoutMs: QUICK_TIMEOUT_MS,
-      signal: options.signal,
-      okCodes,
-    }).catch((error: unknown) => {
-      if (error instanceof PraError && error.code === 'INTERRUPTED') throw stopReason(options.signal, error);
-      throw new PraError('RESTIC_FAILED', `restic ${more[0]} failed`, {
-        why: error instanceof PraError ? (error.why ?? error.message) : messageOf(error),
-        cause: error,
-      });
-    });
+}
+
+/**
+ * Opens the restic repository that belongs to a repository of pra, and makes it where there is none.
+ * @throws PraError RESTIC_FAILED, REPOSITORY_WRONG_KEY, STORE_*.
+ */
+export async function openRestic(options: ResticOptions): Promise<Restic> {
+  const {there, program, quick} = await connect(options);
   if (!there) await quick(['init']);
   else {
     const opened = await quick(['cat', 'config', '--quiet'], [1, 12]);
@@ -80,11 +63,44 @@ export async function openRestic(options: {
     if (opened.exitCode !== 0)
       throw new PraError('RESTIC_FAILED', 'restic cannot open its repository', {why: opened.stderr.trim()});
   }
-  const program = {path, args, env, store: options.repository.store, stallMs: options.stallMs ?? STALL_MS};
   return {
     backup: (stream, request) => backup(program, stream, request),
     restore: request => restore(program, request),
   };
+}
+
+/** How restic is called, and whether it has a repository there. */
+export async function connect(options: ResticOptions): Promise<{
+  there: boolean;
+  program: Program;
+  quick: (args: string[], okCodes?: number[], timeoutMs?: number) => Promise<ProcessResult>;
+}> {
+  // It says what is wrong with a store better than restic does, which tells a missing repository from nothing else.
+  const there = await options.repository.store.has(CONFIG, options);
+  const {path} = await resolveTool('restic', {signal: options.signal});
+  const env = environment(options.repository, options.store ?? {});
+  const args = ['--no-cache', ...(options.store?.caFile ? ['--cacert', options.store.caFile] : [])];
+  if (options.store?.pathStyle !== undefined)
+    args.push('-o', `s3.bucket-lookup=${options.store.pathStyle ? 'path' : 'dns'}`);
+  const quick = (
+    more: string[],
+    okCodes: number[] = [],
+    timeoutMs = QUICK_TIMEOUT_MS,
+  ): Promise<ProcessResult> =>
+    runProcess(path, [...args, ...more], {
+      env,
+      timeoutMs,
+      signal: options.signal,
+      okCodes,
+    }).catch((error: unknown) => {
+      if (error instanceof PraError && error.code === 'INTERRUPTED') throw stopReason(options.signal, error);
+      throw new PraError('RESTIC_FAILED', `restic ${more[0]} failed`, {
+        why: error instanceof PraError ? (error.why ?? error.message) : messageOf(error),
+        cause: error,
+      });
+    });
+  const program = {path, args, env, store: options.repository.store, stallMs: options.stallMs ?? STALL_MS};
+  return {there, program, quick};
 }
 
 interface Program {

@@ -1,0 +1,64 @@
+import {z} from 'zod';
+import {PraError} from '../errors.ts';
+import type {VolumeStore} from '../repository/prune.ts';
+import {connect, type ResticOptions} from './restic.ts';
+
+const snapshotsSchema = z.array(z.object({id: z.string()}));
+
+/** What is not done often takes as long as it takes; the store is asked for by restic itself. */
+const LONG_MS = 12 * 3_600_000;
+/** How long restic waits for its own locks. */
+const RETRY_LOCK = '--retry-lock=10m';
+
+/** What keeps restic's repository in order. */
+export interface VolumeMaintenance extends VolumeStore {
+  /** @returns what restic found wrong, line by line */
+  check(options: {readData: boolean}): Promise<string[]>;
+  /** Removes restic's own stale locks. */
+  unlock(): Promise<void>;
+  /** Bytes as they lie in the store. */
+  bytes(): Promise<number>;
+}
+
+/**
+ * The volumes of a repository, to be kept in order; undefined when none were ever saved in it.
+ * @throws PraError RESTIC_FAILED, STORE_*
+ */
+export async function maintainVolumes(options: ResticOptions): Promise<VolumeMaintenance | undefined> {
+  const {there, quick} = await connect(options);
+  if (!there) return undefined;
+  return {
+    async list() {
+      const {stdout} = await quick(['snapshots', '--json', '--no-lock'], [], LONG_MS);
+      return parse(stdout).map(({id}) => id);
+    },
+    async forget(ids) {
+      await quick(['forget', RETRY_LOCK, '--prune', ...ids], [], LONG_MS);
+    },
+    async check({readData}) {
+      const args = ['check', RETRY_LOCK, ...(readData ? ['--read-data'] : [])];
+      const {exitCode, stderr, stdout} = await quick(args, [1], LONG_MS);
+      if (exitCode === 0) return [];
+      const lines = `${stdout}\n${stderr}`
+        .split('\n')
+        .filter(line => /error|fatal|damaged|missing/i.test(line));
+      return lines.length > 0 ? lines.slice(0, 20) : ['restic check failed'];
+    },
+    async unlock() {
+      await quick(['unlock']);
+    },
+    async bytes() {
+      let sum = 0;
+      for await (const {size} of options.repository.store.list('volumes/', options)) sum += size;
+      return sum;
+    },
+  };
+}
+
+function parse(stdout: string): z.infer<typeof snapshotsSchema> {
+  try {
+    return snapshotsSchema.parse(JSON.parse(stdout));
+  } catch (error) {
+    throw new PraError('RESTIC_FAILED', 'restic does not say which snapshots it has', {cause: error});
+  }
+}
