@@ -30,6 +30,8 @@ export interface RequestOptions {
   /** What is being done, for errors: `create apps/Deployment shop/web`. */
   action?: string;
   signal?: AbortSignal | undefined;
+  /** A long answer is expected. */
+  bulk?: boolean;
   /** Longest silence of the server. */
   timeoutMs?: number;
 }
@@ -146,7 +148,8 @@ export class Cluster {
     path: string,
     options: RequestOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const {transport, credentials} = session;
+    const {credentials} = session;
+    const transport = options.bulk ? session.bulk : session.transport;
     const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
     const body = bodyOf(options.body);
     const response = await transport.request({

@@ -9,6 +9,8 @@ export interface BytesPage {
   bytes: Uint8Array<ArrayBuffer>;
   /** Of the whole list: all pages show the state at this one moment. */
   resourceVersion: string;
+  /** Whether there are more pages. */
+  more: boolean;
   /** The list began anew: what came before of this kind is to be dropped. */
   restarted: boolean;
 }
@@ -56,7 +58,7 @@ export async function* listBytes(
     next = token === undefined ? undefined : requestPage(cluster, type, options, limit, token);
     // Whoever stops reading leaves it; its failure is then nobody's.
     next?.catch(() => undefined);
-    yield {bytes, resourceVersion, restarted};
+    yield {bytes, resourceVersion, more: token !== undefined, restarted};
     restarted = false;
   }
 }
@@ -74,6 +76,7 @@ function requestPage(
 ): Promise<Uint8Array<ArrayBuffer>> {
   return cluster.requestBytes('GET', collectionPath(type, namespace), {
     query: {limit, continue: token},
+    bulk: true,
     action: `list ${type.plural}${type.group ? `.${type.group}` : ''}${namespace ? ` in ${namespace}` : ''}`,
     signal,
   });

@@ -31,6 +31,7 @@ export class ObjectPacker {
   length = 0;
   readonly digest: Digest = {high: 0, low: 0};
   private readonly keys: PackerKeys;
+  private readonly digestKey: Buffer;
   private readonly known: DigestSet | undefined;
   private readonly sink = new ByteSink(FRAME_BYTES + 256 * 1024);
   private number = 0;
@@ -38,6 +39,7 @@ export class ObjectPacker {
 
   constructor(keys: PackerKeys, known: DigestSet | undefined) {
     this.keys = keys;
+    this.digestKey = Buffer.from(keys.digests);
     this.known = known;
   }
 
@@ -47,7 +49,7 @@ export class ObjectPacker {
     const start = sink.length;
     write(sink);
     const end = sink.length;
-    sink.bytes(this.keys.digests, 0, DIGEST_KEY_BYTES);
+    sink.bytes(this.digestKey, 0, DIGEST_KEY_BYTES);
     digestOf(sink.view(start, sink.length), digest);
     sink.length = end;
     this.offset = start;

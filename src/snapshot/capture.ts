@@ -157,6 +157,7 @@ async function captureList(
     }
     // Lists of several namespaces: the first is the oldest, and a watch may begin too early but not too late.
     capture.resourceVersions[groupKind(type)] ??= page.resourceVersion;
+    if (page.more) pool.prepare();
     const processing = pool.process(type, page.bytes);
     processing.catch(() => undefined); // rejects again where it is awaited
     pending.push(processing);

@@ -1,4 +1,5 @@
 import type {KubeObject} from '../cluster/object.ts';
+import type {ByteSearch} from '../std/byte-search.ts';
 import type {ByteSink} from '../std/byte-sink.ts';
 import {isJsonObject} from '../std/json-at.ts';
 import {type JsonReader, MalformedJson, malformed, stringOf} from '../std/json-reader.ts';
@@ -40,7 +41,7 @@ export class Item {
   namespace = '';
   isBeingDeleted = false;
   hasStatus = false;
-  private input: Uint8Array = new Uint8Array();
+  private input: Buffer = Buffer.alloc(0);
   private start = 0;
   private hasApiVersion = false;
   private hasKind = false;
@@ -53,9 +54,9 @@ export class Item {
   private readonly allTop: number[] = [];
   private readonly allMetadata: number[] = [];
 
-  /** Reads the item at the position of the reader, which then stands behind it. */
-  read(reader: JsonReader): void {
-    this.input = reader.input;
+  /** Reads the item at the position of the reader in its page, and leaves the reader behind it. */
+  read(reader: JsonReader, page: Buffer): void {
+    this.input = page;
     this.start = reader.at;
     this.hasApiVersion = false;
     this.hasKind = false;
@@ -109,26 +110,26 @@ export class Item {
   }
 
   /** Appends the object as it is kept: what the server sent, without status and what it writes into metadata by itself. */
-  write(sink: ByteSink, {head, hasTemplate}: ItemForm): void {
+  write(sink: ByteSink, {head, nulls}: ItemForm): void {
     sink.byte(OPEN_BRACE);
     if (!this.hasApiVersion) sink.bytes(head.apiVersion, 0, head.apiVersion.length);
     if (!this.hasKind) sink.bytes(head.kind, 0, head.kind.length);
-    this.writeTop(sink, hasTemplate, 0, this.before);
+    this.writeTop(sink, nulls, 0, this.before);
     sink.bytes(METADATA_BEGIN, 0, METADATA_BEGIN.length);
     this.writeRanges(sink, this.metadata, 0, this.metadata.length);
     sink.last(CLOSE_BRACE);
     sink.byte(COMMA);
-    this.writeTop(sink, hasTemplate, this.before, this.top.length);
+    this.writeTop(sink, nulls, this.before, this.top.length);
     sink.last(CLOSE_BRACE);
   }
 
-  private writeTop(sink: ByteSink, hasTemplate: boolean, from: number, to: number): void {
-    if (!hasTemplate) {
+  private writeTop(sink: ByteSink, nulls: ByteSearch | undefined, from: number, to: number): void {
+    if (!nulls) {
       this.writeRanges(sink, this.top, from, to);
       return;
     }
     for (let i = from; i < to; i += 2) {
-      writeWithoutNulls(sink, this.input, this.top[i] ?? 0, this.top[i + 1] ?? 0);
+      writeWithoutNulls(sink, this.input, nulls, this.top[i] ?? 0, this.top[i + 1] ?? 0);
       sink.byte(COMMA);
     }
   }
@@ -152,27 +153,32 @@ export class Item {
 }
 
 /** Old Go types write it into every embedded template. In a string its quotes would be escaped. */
-const NULL_CREATION = Buffer.from('"creationTimestamp":null');
+export const NULL_CREATION = Buffer.from('"creationTimestamp":null');
 
 /** Appends a range without the fields that only say that there is no time. */
-function writeWithoutNulls(sink: ByteSink, input: Uint8Array, start: number, end: number): void {
-  const bytes = Buffer.from(input.buffer, input.byteOffset + start, end - start);
-  let from = 0;
-  for (let at = bytes.indexOf(NULL_CREATION); at >= 0; at = bytes.indexOf(NULL_CREATION, from)) {
+function writeWithoutNulls(
+  sink: ByteSink,
+  input: Buffer,
+  nulls: ByteSearch,
+  start: number,
+  end: number,
+): void {
+  let from = start;
+  for (let at = nulls.in(from, end); at >= 0; at = nulls.in(from, end)) {
     const next = at + NULL_CREATION.length;
-    const isFollowed = bytes[next] === COMMA;
+    const isFollowed = input[next] === COMMA;
     // The comma behind it, or else that before it, goes too.
-    sink.bytes(bytes, from, !isFollowed && bytes[at - 1] === COMMA ? at - 1 : at);
+    sink.bytes(input, from, !isFollowed && input[at - 1] === COMMA ? at - 1 : at);
     from = isFollowed ? next + 1 : next;
   }
-  sink.bytes(bytes, from, bytes.length);
+  sink.bytes(input, from, end);
 }
 
 /** What the items of a list lack, in bytes with a comma behind. */
 export interface ItemForm {
-  head: {apiVersion: Uint8Array; kind: Uint8Array};
-  /** Whether objects of the kind have templates. */
-  hasTemplate: boolean;
+  head: {apiVersion: Buffer; kind: Buffer};
+  /** Finds `NULL_CREATION` in the page, for kinds that have templates. */
+  nulls: ByteSearch | undefined;
 }
 
 /** Adds a range, or makes the last one longer when nothing between was left out. */

@@ -4,10 +4,11 @@ import {DigestSet} from '../repository/digest.ts';
 import {ObjectPacker, type PackerKeys, type SealedFrame} from '../repository/object-packer.ts';
 import {noObjects, type PackedObjects} from '../repository/object-set-writer.ts';
 import type {Health} from '../repository/tree.ts';
+import {ByteSearch} from '../std/byte-search.ts';
 import {numberAt} from '../std/json-at.ts';
 import {JsonReader} from '../std/json-reader.ts';
 import {BEING_DELETED, groupKind, isJudged, reasonToExclude} from './exclude.ts';
-import {Item} from './item.ts';
+import {Item, NULL_CREATION} from './item.ts';
 import {CLASS_FIELD, ReferenceCollector, type References, refersAlways} from './referenced.ts';
 import {compileSelect, type Selection, type SnapshotSelect} from './select.ts';
 
@@ -65,7 +66,7 @@ export class PageProcessor {
   private processItem(kind: KindForm, reader: JsonReader, page: ProcessedPage): void {
     const {item, packer} = this;
     const start = reader.at;
-    item.read(reader);
+    item.read(reader, kind.page);
     if (!this.isSelected(item.namespace)) return;
     const refers = kind.mayRefer(start, reader.at);
     // Most objects need no closer look, and making what rules look at costs as much as all the rest.
@@ -104,26 +105,27 @@ export class PageProcessor {
 
 const OPEN_BRACKET = 0x5b;
 
+/** Groups with kinds whose templates old Go types write `creationTimestamp: null` into. */
+const HAVE_TEMPLATES = new Set(['', 'apps', 'batch']);
+
 /** What items of a list lack, since the list says it once. */
 class KindForm {
   readonly type: ResourceType;
   readonly groupKind: string;
   readonly apiVersion: string;
   readonly kind: string;
-  readonly head: {apiVersion: Uint8Array; kind: Uint8Array};
-  /** Kinds whose templates old Go types write `creationTimestamp: null` into. */
-  readonly hasTemplate: boolean;
+  readonly head: {apiVersion: Buffer; kind: Buffer};
+  readonly nulls: ByteSearch | undefined;
   readonly isJudged: boolean;
   private readonly refersAlways: boolean;
-  private readonly page: Buffer;
-  /** Where the next class is named in the page; -1 when there is none. */
-  private nextClass: number;
+  readonly page: Buffer;
+  private readonly classes: ByteSearch;
 
   constructor(type: ResourceType, page: Buffer) {
     this.type = type;
     this.page = page;
     this.refersAlways = refersAlways(type);
-    this.nextClass = page.indexOf(CLASS_FIELD);
+    this.classes = new ByteSearch(page, CLASS_FIELD);
     this.groupKind = groupKind(type);
     this.apiVersion = apiVersionOf(type);
     this.kind = type.kind;
@@ -131,15 +133,13 @@ class KindForm {
       apiVersion: Buffer.from(`"apiVersion":${JSON.stringify(this.apiVersion)},`),
       kind: Buffer.from(`"kind":${JSON.stringify(type.kind)},`),
     };
-    this.hasTemplate = ['', 'apps', 'batch'].includes(type.group);
+    this.nulls = HAVE_TEMPLATES.has(type.group) ? new ByteSearch(page, NULL_CREATION) : undefined;
     this.isJudged = isJudged(this.groupKind);
   }
 
   /** Whether the object in this range can need something else. Ranges are asked for in their order. */
   mayRefer(start: number, end: number): boolean {
-    while (this.nextClass >= 0 && this.nextClass < start)
-      this.nextClass = this.page.indexOf(CLASS_FIELD, this.nextClass + 1);
-    return this.refersAlways || (this.nextClass >= 0 && this.nextClass < end);
+    return this.refersAlways || this.classes.in(start, end) >= 0;
   }
 }
 
