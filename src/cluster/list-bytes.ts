@@ -53,7 +53,7 @@ export async function* listBytes(
       next = requestPage(cluster, type, options, limit, undefined);
       continue;
     }
-    const {resourceVersion, token} = listMetadata(bytes);
+    const {resourceVersion, token} = listMetadata(Buffer.from(bytes.buffer));
     limit = nextLimit(limit, bytes.length);
     next = token === undefined ? undefined : requestPage(cluster, type, options, limit, token);
     // Whoever stops reading leaves it; its failure is then nobody's.
@@ -88,7 +88,7 @@ const isExpired = (error: unknown): error is ApiError => isApiError(error, 410);
 const TAIL_BYTES = 8192;
 
 /** What a list says of itself: before its items for kinds that are built in, behind them for others. */
-function listMetadata(bytes: Uint8Array): {resourceVersion: string; token: string | undefined} {
+function listMetadata(bytes: Buffer): {resourceVersion: string; token: string | undefined} {
   const metadata = metadataBefore(bytes) ?? metadataBehind(bytes) ?? metadataAnywhere(bytes);
   return {
     resourceVersion: stringAt(metadata, 'resourceVersion') ?? '',
@@ -99,20 +99,20 @@ function listMetadata(bytes: Uint8Array): {resourceVersion: string; token: strin
 const ITEMS = Buffer.from('"items"');
 const METADATA = Buffer.from('"metadata"');
 
-function metadataBefore(bytes: Uint8Array): unknown {
+function metadataBefore(bytes: Buffer): unknown {
   const reader = new JsonReader(bytes);
   while (reader.member() && !reader.isKey(ITEMS)) {
     const {at: start} = reader;
     const found = reader.isKey(METADATA);
     reader.skip();
-    if (found) return JSON.parse(Buffer.from(bytes.subarray(start, reader.at)).toString('utf8'));
+    if (found) return JSON.parse(bytes.toString('utf8', start, reader.at));
   }
   return undefined;
 }
 
 /** The end of a list is an object that lacks its beginning: `],"kind":"WidgetList","metadata":{…}}`. */
-function metadataBehind(bytes: Uint8Array): unknown {
-  const tail = Buffer.from(bytes.subarray(-TAIL_BYTES)).toString('latin1');
+function metadataBehind(bytes: Buffer): unknown {
+  const tail = bytes.toString('latin1', Math.max(0, bytes.length - TAIL_BYTES));
   const begin = tail.lastIndexOf('],"kind":"');
   if (begin < 0) return undefined;
   try {
@@ -123,13 +123,13 @@ function metadataBehind(bytes: Uint8Array): unknown {
   }
 }
 
-function metadataAnywhere(bytes: Uint8Array): unknown {
+function metadataAnywhere(bytes: Buffer): unknown {
   const reader = new JsonReader(bytes);
   while (reader.member()) {
     const {at: start} = reader;
     const found = reader.isKey(METADATA);
     reader.skip();
-    if (found) return JSON.parse(Buffer.from(bytes.subarray(start, reader.at)).toString('utf8'));
+    if (found) return JSON.parse(bytes.toString('utf8', start, reader.at));
   }
   return undefined;
 }

@@ -43,19 +43,22 @@ export class ObjectPacker {
     this.known = known;
   }
 
-  /** Adds the object that `write` appends, unless it is known. */
-  add(write: (sink: ByteSink) => void): void {
-    const {sink, digest} = this;
-    const start = sink.length;
-    write(sink);
+  /** Begins an object: its bytes are to be appended to what is returned. */
+  begin(): ByteSink {
+    this.offset = this.sink.length;
+    return this.sink;
+  }
+
+  /** Ends the object that was begun; it is not kept when it is known. */
+  end(): void {
+    const {sink, digest, offset} = this;
     const end = sink.length;
     sink.bytes(this.digestKey, 0, DIGEST_KEY_BYTES);
-    digestOf(sink.view(start, sink.length), digest);
+    digestOf(sink.view(offset, sink.length), digest);
     sink.length = end;
-    this.offset = start;
-    this.length = end - start;
+    this.length = end - offset;
     if (this.known?.has(digest.high, digest.low)) {
-      sink.length = start;
+      sink.length = offset;
       this.frame = KNOWN;
       return;
     }

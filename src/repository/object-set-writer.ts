@@ -139,7 +139,8 @@ export class ObjectSetWriter {
     this.own ??= {packer: new ObjectPacker(this.keys, this.set), packing: new Packing()};
     const {packer, packing} = this.own;
     const bytes = Buffer.from(JSON.stringify(object));
-    packer.add(sink => sink.bytes(bytes, 0, bytes.length));
+    packer.begin().bytes(bytes, 0, bytes.length);
+    packer.end();
     const {name, namespace = ''} = object.metadata;
     const {digest, frame, offset, length} = packer;
     this.add(

@@ -7,7 +7,7 @@ import type {Health} from '../repository/tree.ts';
 import {ByteSearch} from '../std/byte-search.ts';
 import {numberAt} from '../std/json-at.ts';
 import {JsonReader} from '../std/json-reader.ts';
-import {BEING_DELETED, groupKind, isJudged, reasonToExclude} from './exclude.ts';
+import {BEING_DELETED, EXCLUSION_MARKS, groupKind, isJudged, reasonToExclude} from './exclude.ts';
 import {Item, NULL_CREATION} from './item.ts';
 import {CLASS_FIELD, ReferenceCollector, type References, refersAlways} from './referenced.ts';
 import {compileSelect, type Selection, type SnapshotSelect} from './select.ts';
@@ -48,8 +48,9 @@ export class PageProcessor {
   /** @throws MalformedJson when the page is not a list of objects */
   process(type: ResourceType, bytes: Uint8Array): ProcessedPage {
     const page: ProcessedPage = {objects: noObjects(), excluded: {}, frames: []};
-    const kind = new KindForm(type, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
-    const reader = new JsonReader(bytes);
+    const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const kind = new KindForm(type, input);
+    const reader = new JsonReader(input);
     while (reader.member()) {
       if (!reader.isKey(ITEMS) || bytes[reader.at] !== OPEN_BRACKET) reader.skip();
       else while (reader.item()) this.processItem(kind, reader, page);
@@ -69,19 +70,21 @@ export class PageProcessor {
     item.read(reader, kind.page);
     if (!this.isSelected(item.namespace)) return;
     const refers = kind.mayRefer(start, reader.at);
+    const judged = kind.mayBeExcluded(start, reader.at);
     // Most objects need no closer look, and making what rules look at costs as much as all the rest.
     const object =
-      refers || item.hasStatus || kind.isJudged || this.selection.byLabels ? item.view(kind) : undefined;
+      refers || judged || item.hasStatus || this.selection.byLabels ? item.view(kind) : undefined;
     if (object && !this.selection.labels(object)) return;
     const reason =
-      (object && kind.isJudged ? reasonToExclude(object) : undefined) ??
+      (object && judged ? reasonToExclude(object) : undefined) ??
       (item.isBeingDeleted ? BEING_DELETED : undefined);
     if (reason !== undefined) {
       countExcluded(page.excluded, kind.groupKind, reason);
       return;
     }
     if (object && refers) this.references.note(object, kind.type);
-    packer.add(sink => item.write(sink, kind));
+    item.write(packer.begin(), kind);
+    packer.end();
     const {objects} = page;
     objects.names.push(item.name);
     objects.namespaces.push(item.namespace);
@@ -116,7 +119,8 @@ class KindForm {
   readonly kind: string;
   readonly head: {apiVersion: Buffer; kind: Buffer};
   readonly nulls: ByteSearch | undefined;
-  readonly isJudged: boolean;
+  private readonly marks: ByteSearch | undefined;
+  private readonly isJudged: boolean;
   private readonly refersAlways: boolean;
   readonly page: Buffer;
   private readonly classes: ByteSearch;
@@ -135,6 +139,13 @@ class KindForm {
     };
     this.nulls = HAVE_TEMPLATES.has(type.group) ? new ByteSearch(page, NULL_CREATION) : undefined;
     this.isJudged = isJudged(this.groupKind);
+    const mark = EXCLUSION_MARKS[this.groupKind];
+    this.marks = mark && new ByteSearch(page, mark);
+  }
+
+  /** Whether something else may make the object in this range again. Ranges are asked for in their order. */
+  mayBeExcluded(start: number, end: number): boolean {
+    return this.isJudged && (!this.marks || this.marks.in(start, end) >= 0);
   }
 
   /** Whether the object in this range can need something else. Ranges are asked for in their order. */
