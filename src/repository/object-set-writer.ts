@@ -168,6 +168,19 @@ export class ObjectSetWriter {
     await writePending(this.repository, this.run, tree, {signal: this.signal});
   }
 
+  /**
+   * Begins with what the parent has, but for what is to be dropped; what changed is then added. After `open`.
+   * @param drops whether an object of the parent is dropped
+   */
+  continueParent(drops: (type: ResourceType, namespace: string, name: string) => boolean): void {
+    for (const {merged} of this.before.values()) {
+      const {type, namespace, names} = merged;
+      const kept = emptyShard(type, namespace);
+      for (const [i, name] of names.entries()) if (!drops(type, namespace, name)) append(kept, merged, i);
+      this.kindOf(type).shards.set(namespace, kept);
+    }
+  }
+
   /** Takes objects that were packed elsewhere. */
   add(type: ResourceType, objects: PackedObjects, packing: Packing): void {
     const kind = this.kindOf(type);
@@ -272,7 +285,7 @@ export class ObjectSetWriter {
       for (const [namespace, shard] of own) shards.set(shardKey(type, namespace), shard);
     return [...shards.keys()].sort().flatMap(key => {
       const shard = shards.get(key);
-      if (!shard) return [];
+      if (!shard || shard.names.length === 0) return [];
       const earlier = [this.before.get(key)?.merged, ...(this.pending.get(key) ?? [])];
       return [located(sortShard(shard), earlier)];
     });

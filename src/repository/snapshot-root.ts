@@ -45,6 +45,10 @@ export const snapshotRootSchema = z.object({
   kind: z.literal('Snapshot'),
   id: z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/),
   createdAt: z.iso.datetime().describe('The moment that the snapshot stands for'),
+  dataAt: z.iso
+    .datetime()
+    .optional()
+    .describe('The moment that the data of volumes and the canary stand for, when it is an earlier one'),
   finishedAt: z.iso.datetime(),
   tool: z.string(),
   plan: z.object({name: z.string(), hash: digest}).optional(),

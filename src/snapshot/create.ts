@@ -17,7 +17,7 @@ import {type Clock, systemClock} from '../std/clock.ts';
 import {mapPool} from '../std/pool.ts';
 import {type DumpRequest, dumpVolume, type Exec} from '../volume/dump.ts';
 import type {Restic} from '../volume/restic.ts';
-import {captureObjects} from './capture.ts';
+import {type Capture, captureObjects} from './capture.ts';
 import type {SnapshotListener} from './event.ts';
 import {findHookPods, type HookRule} from './hook-pods.ts';
 import {withHooks} from './hooks.ts';
@@ -43,6 +43,8 @@ export interface CreateOptions {
   readBaselines?: ((signal: AbortSignal) => Promise<SnapshotRoot['baselines']>) | undefined;
   /** Keeps the dumps. Needed when a rule of `volumes` has the method dump. */
   restic?: Restic | undefined;
+  /** Told what the objects were captured from. */
+  onCapture?: ((capture: Capture) => void) | undefined;
   clock?: Clock | undefined;
   signal: AbortSignal;
   onEvent?: SnapshotListener | undefined;
@@ -105,6 +107,7 @@ async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<S
     const volumes = await mapPool(dumps, DUMPS, request => dump(options, id, request));
     onEvent?.({type: 'phase', phase: 'objects'});
     const capture = await captureObjects({cluster, select, writer, known, signal, onEvent});
+    options.onCapture?.(capture);
     return {baselines, volumes, capture};
   });
   const {baselines, volumes, capture} = hooked.value;

@@ -27,6 +27,8 @@ const VOLATILE = [
   'managedFields',
 ].map(quoted);
 
+const NONE: [number, number] = [-1, -1];
+
 const COMMA = 0x2c;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
@@ -43,8 +45,9 @@ export class Item {
   hasStatus = false;
   private input: Buffer = Buffer.alloc(0);
   private start = 0;
-  private hasApiVersion = false;
-  private hasKind = false;
+  /** Its own fields, start and end; -1 where the list says it once for all. */
+  private apiVersion: [start: number, end: number] = NONE;
+  private kind: [start: number, end: number] = NONE;
   /** Start and end of what is kept, in the order of the input; members that follow each other are one range. */
   private readonly top: number[] = [];
   private readonly metadata: number[] = [];
@@ -58,8 +61,8 @@ export class Item {
   read(reader: JsonReader, page: Buffer): void {
     this.input = page;
     this.start = reader.at;
-    this.hasApiVersion = false;
-    this.hasKind = false;
+    this.apiVersion = NONE;
+    this.kind = NONE;
     this.name = '';
     this.namespace = '';
     this.before = -1;
@@ -80,12 +83,15 @@ export class Item {
         previous = false;
         continue;
       }
-      const kept = !reader.isKey(STATUS);
-      if (!kept) this.hasStatus = true;
-      else if (reader.isKey(API_VERSION)) this.hasApiVersion = true;
-      else if (reader.isKey(KIND)) this.hasKind = true;
+      const isStatus = reader.isKey(STATUS);
+      const isApiVersion = reader.isKey(API_VERSION);
+      const isKind = reader.isKey(KIND);
+      if (isStatus) this.hasStatus = true;
       reader.skip();
       this.allTop.push(keyStart, keyEnd, at, reader.at);
+      if (isApiVersion) this.apiVersion = [keyStart, reader.at];
+      else if (isKind) this.kind = [keyStart, reader.at];
+      const kept = !isStatus && !isApiVersion && !isKind;
       if (kept) keep(this.top, previous, keyStart, reader.at);
       previous = kept;
     }
@@ -112,8 +118,9 @@ export class Item {
   /** Appends the object as it is kept: what the server sent, without status and what it writes into metadata by itself. */
   write(sink: ByteSink, {head, nulls}: ItemForm): void {
     sink.byte(OPEN_BRACE);
-    if (!this.hasApiVersion) sink.bytes(head.apiVersion, 0, head.apiVersion.length);
-    if (!this.hasKind) sink.bytes(head.kind, 0, head.kind.length);
+    // In front in any case, so that an object has the same bytes from a list, which does not repeat them, and from a watch.
+    this.writeOwn(sink, this.apiVersion, head.apiVersion);
+    this.writeOwn(sink, this.kind, head.kind);
     this.writeTop(sink, nulls, 0, this.before);
     sink.bytes(METADATA_BEGIN, 0, METADATA_BEGIN.length);
     this.writeRanges(sink, this.metadata, 0, this.metadata.length);
@@ -121,6 +128,15 @@ export class Item {
     sink.byte(COMMA);
     this.writeTop(sink, nulls, this.before, this.top.length);
     sink.last(CLOSE_BRACE);
+  }
+
+  private writeOwn(sink: ByteSink, [start, end]: [number, number], otherwise: Buffer): void {
+    if (start < 0) {
+      sink.bytes(otherwise, 0, otherwise.length);
+      return;
+    }
+    sink.bytes(this.input, start, end);
+    sink.byte(COMMA);
   }
 
   private writeTop(sink: ByteSink, nulls: ByteSearch | undefined, from: number, to: number): void {
@@ -144,8 +160,8 @@ export class Item {
   /** The object as the server sent it, status included; parsed where it is looked at, and valid until the next `read`. */
   view({apiVersion, kind}: {apiVersion: string; kind: string}): KubeObject {
     const extra: Record<string, unknown> = {metadata: lazyMembers(this.input, this.allMetadata)};
-    if (!this.hasApiVersion) extra.apiVersion = apiVersion;
-    if (!this.hasKind) extra.kind = kind;
+    if (this.apiVersion === NONE) extra.apiVersion = apiVersion;
+    if (this.kind === NONE) extra.kind = kind;
     const object = lazyMembers(this.input, this.allTop, extra);
     if (!isKubeObject(object)) throw malformed(this.start);
     return object;
