@@ -16,9 +16,11 @@ export const repository = z.strictObject({
     .strictObject({
       env: z
         .string()
-        .min(1)
+        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the beginning of the names of variables, such as DR')
         .optional()
-        .describe('Prefix of the environment variables that hold the credentials'),
+        .describe(
+          'Prefix of the variables with the credentials: DR for DR_ACCESS_KEY_ID, DR_SECRET_ACCESS_KEY, DR_SESSION_TOKEN',
+        ),
       profile: z.string().min(1).optional().describe('Profile of the AWS configuration'),
       secretRef: z.string().min(1).optional().describe('Secret that holds the credentials'),
     })
@@ -29,16 +31,38 @@ export const repository = z.strictObject({
     .strictObject({
       recipients: z.array(z.string()).min(1).optional().describe('Public keys that can open the repository'),
       kms: z.string().min(1).optional().describe('Key of a key management service'),
+      sse: z
+        .enum(['AES256', 'aws:kms'])
+        .optional()
+        .describe('Encryption by the object store as well, asked for with every write'),
+      kmsKeyId: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Key of sse aws:kms: its ARN, id or alias; that of the bucket by default'),
+    })
+    .refine(value => value.kmsKeyId === undefined || value.sse === 'aws:kms', {
+      error: 'kmsKeyId needs sse: aws:kms',
     })
     .optional()
-    .describe('Keys other than the passphrase of PRA_PASSPHRASE_FILE or PRA_PASSPHRASE'),
+    .describe(
+      'Keys other than the passphrase of PRA_PASSPHRASE_FILE or PRA_PASSPHRASE, and encryption by the store',
+    ),
+  storageClass: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]*$/, 'must be a storage class, such as STANDARD_IA')
+    .refine(name => !['GLACIER', 'DEEP_ARCHIVE'].includes(name), {
+      error: 'must be a class whose objects can be read at once',
+    })
+    .optional()
+    .describe('Storage class of packs and trees; all else stays in the default class of the bucket'),
   lock: z
     .strictObject({
       mode: z.enum(['governance', 'compliance']).describe('compliance cannot be undone by anyone'),
-      days: z.int().min(1).describe('How long nothing can be deleted'),
+      days: z.int().min(1).max(36_500).describe('How long an object cannot be deleted after it was written'),
     })
     .optional()
-    .describe('Object lock'),
+    .describe('Object Lock of everything that pra writes but its own locks; the bucket must have it'),
 });
 
 /** Which snapshot a drill recovers. */
