@@ -34,8 +34,8 @@ export interface TestS3 extends AsyncDisposable {
   /** The server accepts connections and answers none. */
   pause(): void;
   resume(): void;
-  /** Makes a user that may nothing until a policy of the bucket says so. Needs `users`. */
-  addUser(name: string): Promise<TestS3['credentials']>;
+  /** Makes a user that may do everything, or nothing until a policy of the bucket says so. Needs `users`. */
+  addUser(name: string, role: 'admin' | 'user'): Promise<TestS3['credentials']>;
   /** Ends the server and removes its folder. */
   stop(): Promise<void>;
 }
@@ -75,11 +75,11 @@ export async function startVersitygw(options: VersitygwOptions = {}): Promise<Te
     child = await spawnServer(path, {dir, data, port, credentials, options});
     await untilListening(dir, port, child);
   };
-  const addUser = async (name: string) => {
+  const addUser: TestS3['addUser'] = async (name, role) => {
     const user = {accessKeyId: name, secretAccessKey: randomBytes(20).toString('hex')};
     const {accessKeyId, secretAccessKey} = credentials;
     const admin = ['admin', '-a', accessKeyId, '-s', secretAccessKey, '--endpoint-url', endpoint];
-    const created = ['create-user', '-a', name, '-s', user.secretAccessKey, '-r', 'user'];
+    const created = ['create-user', '-a', name, '-s', user.secretAccessKey, '-r', role];
     await runProcess(path, [...admin, ...created]);
     return user;
   };

@@ -39,7 +39,7 @@ describe('on a server that enforces them', () => {
     await connect('admin', s3.credentials);
     const statements: object[] = [];
     for (const role of ['reader', 'writer', 'pruner'] as const) {
-      await connect(role, await s3.addUser(role));
+      await connect(role, await s3.addUser(role, 'user'));
       const policy = repositoryPolicy(role, {bucket: s3.bucket, prefix: PREFIX}, options[role] ?? {});
       // A policy of a bucket says to whom it applies; one of a user does not.
       for (const {Sid: _sid, ...statement} of policy.Statement)

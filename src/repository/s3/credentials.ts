@@ -2,7 +2,7 @@ import {PraError} from '../../errors.ts';
 import type {OpenStoreOptions} from '../open.ts';
 import {credentialsFailure} from './error.ts';
 
-interface Credentials {
+export interface StoreCredentials {
   accessKeyId: string;
   secretAccessKey: string;
   sessionToken?: string;
@@ -14,7 +14,7 @@ interface Credentials {
  * Credentials of variables with names of the user's own. They are read at every request for them.
  * @throws PraError STORE_CREDENTIALS_MISSING that names the variable
  */
-export const variableCredentials = (prefix: string) => async (): Promise<Credentials> => {
+export const variableCredentials = (prefix: string) => async (): Promise<StoreCredentials> => {
   const start = prefix.replace(/_$/, '');
   const required = (name: string): string => {
     const value = process.env[`${start}_${name}`];
@@ -36,7 +36,7 @@ export const variableCredentials = (prefix: string) => async (): Promise<Credent
  * The source of credentials that the store itself uses: variables, profile, web identity, SSO, an assumed role, the
  * metadata of the machine. For programs that do not know all of them. It renews what is about to end.
  */
-export async function credentialSource(options: OpenStoreOptions): Promise<() => Promise<Credentials>> {
+export async function credentialSource(options: OpenStoreOptions): Promise<() => Promise<StoreCredentials>> {
   const {createClient} = await import('./client.ts');
   const {config} = createClient(options);
   return async () => {

@@ -36,21 +36,31 @@ export function storeFailure(error: unknown, {about, bucket, signal}: Failure): 
   const status = statusOf(error);
   const known = KNOWN.find(({names}) => names.includes(name));
   if (known) return known.make(about, bucket, error);
-  if (/object ?lock configuration/i.test(messageOf(error))) return withoutLock(about, bucket, error);
+  if (/object ?lock ?configuration/i.test(messageOf(error))) return withoutLock(about, bucket, error);
   if (status === 401 || status === 403)
     return new PraError('STORE_DENIED', `${about}: the store refused it (${name})`, {
       next: ['check the credentials and the policy of the bucket'],
       cause: error,
     });
-  if (status === undefined)
-    return new PraError('STORE_UNREACHABLE', `${about}: the store does not answer`, {
-      why: systemCodeOf(error) || messageOf(error),
-      next: ['check spec.repository.endpoint and the network'],
-      cause: error,
-    });
+  if (status === undefined) return unreachable(error, about);
   return new PraError('STORE_FAILED', `${about}: the store answered ${status} ${name}`, {
     next: ['run it again; if it stays so, look into the log of the store'],
     cause: error,
+  });
+}
+
+function unreachable(cause: unknown, about: string): PraError {
+  const why = systemCodeOf(cause) || messageOf(cause);
+  if (/CERT|SIGNATURE/.test(why))
+    return new PraError('STORE_UNREACHABLE', `${about}: the certificate of the store is not trusted`, {
+      why,
+      next: ['name the authority that signed it in spec.repository.caFile'],
+      cause,
+    });
+  return new PraError('STORE_UNREACHABLE', `${about}: the store does not answer`, {
+    why,
+    next: ['check spec.repository.endpoint and the network'],
+    cause,
   });
 }
 
