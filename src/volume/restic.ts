@@ -68,6 +68,7 @@ export async function openRestic(options: {
       okCodes,
     }).catch((error: unknown) => {
       if (error instanceof PraError && error.code === 'INTERRUPTED') throw stopReason(options.signal, error);
+      if (more[0] === 'init') throwIfDenied(error, options.repository.store.url);
       throw new PraError('RESTIC_FAILED', `restic ${more[0]} failed`, {
         why: error instanceof PraError ? (error.why ?? error.message) : messageOf(error),
         cause: error,
@@ -95,6 +96,16 @@ export async function openRestic(options: {
     backup: (stream, request) => backup(program, stream, request),
     restore: request => restore(program, request),
   };
+}
+
+/** restic asks whether there is a bucket before it makes a repository, which policies of one prefix do not allow. */
+function throwIfDenied(error: unknown, url: string): void {
+  if (!(error instanceof PraError) || !/access ?denied|forbidden/i.test(error.why ?? '')) return;
+  throw new PraError('STORE_DENIED', `these credentials cannot make ${url}/volumes`, {
+    why: 'restic, which keeps the volumes, asks once for the whole bucket',
+    next: ['take the first snapshot with credentials that may list the whole bucket; later, a writer does'],
+    cause: error,
+  });
 }
 
 interface Program {

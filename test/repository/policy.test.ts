@@ -3,6 +3,7 @@ import {Readable} from 'node:stream';
 import {text as readText} from 'node:stream/consumers';
 import {PutBucketPolicyCommand, S3Client} from '@aws-sdk/client-s3';
 import {afterAll, beforeAll, describe, expect, it, vi} from 'vitest';
+import type {PraError} from '../../src/errors.ts';
 import {type OpenStoreOptions, openStore} from '../../src/repository/open.ts';
 import {type PolicyRole, repositoryPolicy} from '../../src/repository/policy.ts';
 import {initRepository, openRepository, type Repository} from '../../src/repository/repository.ts';
@@ -24,6 +25,7 @@ describe('on a server that enforces them', () => {
   let s3: TestS3;
   let root: SnapshotRoot;
   let volume: string;
+  let refusedInit: PraError;
   const stores: Partial<Record<PolicyRole | 'admin', Store>> = {};
   const options: Partial<Record<PolicyRole | 'admin', OpenStoreOptions>> = {};
 
@@ -54,8 +56,10 @@ describe('on a server that enforces them', () => {
     const Policy = JSON.stringify({Version: '2012-10-17', Statement: statements});
     await client.send(new PutBucketPolicyCommand({Bucket: s3.bucket, Policy}));
     client.destroy();
-    const repository = await initRepository(storeOf('admin'), {passphrase});
+    // A writer can make the repository too.
+    const repository = await initRepository(storeOf('writer'), {passphrase});
     root = await saveSnapshot(repository, [configMap('a', 'b', {c: 'd'})]);
+    refusedInit = await errorOf(openRestic({repository, store: options.writer, signal}));
     const restic = await openRestic({repository, store: options.admin, signal});
     const saved = await restic.backup(Readable.from([bytes('rows')]), {filename: 'dump', tags: [], signal});
     volume = saved.snapshotId;
@@ -111,6 +115,14 @@ describe('on a server that enforces them', () => {
     for (const key of [pack, 'pra.json', `snapshots/${root.id}.json`]) await refused(reader.delete(key), key);
     await refused(saveSnapshot(await open('reader'), [configMap('a', 'b', {c: 'e'})]), 'packs/');
     await verifyPacks(await open('reader'), root);
+  });
+
+  it('a writer makes the repository, but for that of volumes: restic asks for the whole bucket once', () => {
+    expect(refusedInit).toMatchObject({
+      code: 'STORE_DENIED',
+      message: 'these credentials cannot make s3://recovery/team/shop/volumes',
+      next: ['take the first snapshot with credentials that may list the whole bucket; later, a writer does'],
+    });
   });
 
   it('a writer takes snapshots and holds locks, and deletes nothing else', async () => {

@@ -150,19 +150,16 @@ describe('an object that is too large for one request', () => {
     expect(await uploadsLeft()).toBe(0);
   });
 
-  it('whose last answer was lost is taken for what it is: there', async () => {
+  it.each([
+    ['is told the second time that the key is taken', undefined],
+    ['is told the second time that there is no such upload', {status: 404, code: 'NoSuchUpload'}],
+  ])('whose last answer was lost and %s is taken for what it is: there', async (_what, second) => {
     const store = await parted();
     const whole = Buffer.alloc(6 * MIB, 1);
-    await store.put('before', whole);
-    proxy.requests.length = 0;
     // The parts come first: one POST, two PUTs, and then the POST that makes an object of them.
-    const pass = {after: 3};
-    const push = vi.spyOn(proxy.next, 'shift').mockImplementation(() => {
-      pass.after -= 1;
-      return pass.after === -1 ? 'lose the answer' : undefined;
-    });
+    const faults = [undefined, undefined, undefined, 'lose the answer' as const, second];
+    vi.spyOn(proxy.next, 'shift').mockImplementation(() => faults.shift());
     await store.put('k', whole, {ifAbsent: true});
-    push.mockRestore();
     expect(whole.equals(await store.get('k'))).toBe(true);
     expect(await uploadsLeft()).toBe(0);
   });
