@@ -10,6 +10,7 @@ import {
   GetObjectRetentionCommand,
   ListObjectVersionsCommand,
   PutObjectCommand,
+  PutObjectLockConfigurationCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi} from 'vitest';
@@ -329,6 +330,31 @@ describe('Object Lock', () => {
     const store = await open('large', {partBytes: 5 * 1024 * 1024});
     await store.put('packs/ab/x', randomBytes(6 * 1024 * 1024), {ifAbsent: true});
     expect((await retentionOf('large/packs/ab/x'))?.Mode).toBe('GOVERNANCE');
+  });
+
+  it('by default retention is on dumps too, and in nobody’s way', async () => {
+    const locked = servers.use(await startVersitygw({objectLock: true}));
+    useEnv(locked.env);
+    const {endpoint, region, credentials} = locked;
+    const admin = new S3Client({endpoint, region, credentials, forcePathStyle: true});
+    const Rule = {DefaultRetention: {Mode: 'GOVERNANCE', Days: 30}} as const;
+    const ObjectLockConfiguration = {ObjectLockEnabled: 'Enabled', Rule} as const;
+    await admin.send(new PutObjectLockConfigurationCommand({Bucket: locked.bucket, ObjectLockConfiguration}));
+    admin.destroy();
+    const proxy = await startFaultyProxy(endpoint);
+    try {
+      const url = `s3://${locked.bucket}/dumps`;
+      const options = {endpoint: proxy.endpoint, profile: locked.profiles.right};
+      expect(await saveAndRestore(url, options)).toBe('rows');
+      // AWS takes nothing without a digest into such a bucket.
+      const puts = proxy.requests.filter(({method}) => method === 'PUT');
+      expect(puts.length).toBeGreaterThan(6);
+      for (const {url: path, headers} of puts) expect(headers['content-md5'], path).toBeDefined();
+      const store = await openStore(url, options);
+      for await (const {key} of store.list('volumes/locks/')) expect(key).toBe('none');
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it('is asked of a bucket without it: one error that says what to do', async () => {
