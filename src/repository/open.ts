@@ -34,6 +34,10 @@ export async function openStore(url: string, options: OpenStoreOptions = {}): Pr
   if (parsed?.protocol === 'file:' && parsed.host === '') {
     const dir = normalize(fileURLToPath(parsed)).replace(/\/$/, '');
     if (isAbsolute(dir) && dir !== '') {
+      if (options.lock)
+        throw new PraError('USAGE', `${url} is a folder, which has no Object Lock`, {
+          next: ['use a bucket, or leave spec.repository.lock out'],
+        });
       const {FileStore} = await import('./file.ts');
       return new FileStore(dir);
     }

@@ -159,6 +159,16 @@ describe('credentials', () => {
       expect(signers(/minio/i)).toEqual(new Set(['SESSION1', 'SESSION2']));
     });
 
+    it('can be those of a role that a profile assumes', async () => {
+      const config = join(dir, 'config');
+      await writeFile(config, '[profile dr]\nrole_arn = arn:aws:iam::1:role/dr\nsource_profile = right\n');
+      useEnv({AWS_CONFIG_FILE: config, AWS_ROLE_ARN: undefined, AWS_WEB_IDENTITY_TOKEN_FILE: undefined});
+      const assuming = {...options(), profile: 'dr'};
+      expect(await saveAndRestore(`s3://${s3.bucket}/role`, assuming)).toBe('rows');
+      expect(sts.requests[0]?.get('Action')).toBe('AssumeRole');
+      expect(signers(/aws-sdk|minio/i)).toEqual(new Set(['SESSION1', 'SESSION2']));
+    });
+
     it('that are refused are one error that says so, without the token', async () => {
       sts.refuses = true;
       const store = await openStore(`s3://${s3.bucket}/refused`, options());
@@ -186,7 +196,9 @@ interface FakeTokenService {
 
 async function startFakeTokenService(): Promise<FakeTokenService> {
   const server = createServer(async (request, response) => {
-    fake.requests.push(new URLSearchParams(await readText(request)));
+    const asked = new URLSearchParams(await readText(request));
+    const action = asked.get('Action');
+    fake.requests.push(asked);
     response.setHeader('content-type', 'text/xml');
     if (fake.refuses) {
       const refusal =
@@ -196,10 +208,10 @@ async function startFakeTokenService(): Promise<FakeTokenService> {
     }
     const [session] = fake.sessions.length > 1 ? fake.sessions.splice(0, 1) : fake.sessions;
     const expiration = new Date(Date.now() + fake.lifetimeMs).toISOString();
-    response.end(`<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>
+    response.end(`<${action}Response><${action}Result><Credentials>
       <AccessKeyId>${session?.accessKeyId}</AccessKeyId>
       <SecretAccessKey>${session?.secretAccessKey}</SecretAccessKey><Expiration>${expiration}</Expiration>
-      </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`);
+      </Credentials></${action}Result></${action}Response>`);
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
