@@ -22,9 +22,9 @@ export interface PolicyDocument {
 }
 
 /** What a pruner may delete. The key slots, `pra.json` and the evidence are not among it. */
-const PRUNED = ['packs/*', 'trees/*', 'snapshots/*', 'tags/*', 'locks/*', 'volumes/*'];
-/** Everybody who writes holds locks, those of restic among them, and gives them back. */
-const LOCKS = ['locks/*', 'volumes/locks/*'];
+const PRUNED = ['packs/*', 'trees/*', 'snapshots/*', 'tags/*', 'locks/*', 'pending/*', 'volumes/*'];
+/** Everybody who writes holds locks, those of restic among them, and notes that are of use until the end of the run. */
+const LOCKS = ['locks/*', 'pending/*', 'volumes/locks/*'];
 
 /**
  * The least that a role needs in a bucket, and nothing of what lies beside the repository.

@@ -100,7 +100,12 @@ interface CaptureRun extends CaptureOptions {
 async function selectNamespaces(run: CaptureRun, types: readonly ResourceType[]): Promise<string[]> {
   const type = types.find(candidate => groupKind(candidate) === 'Namespace');
   if (!type) throw new PraError('SNAPSHOT_FAILED', 'the cluster serves no namespaces');
-  const all = await listAll(run.cluster, CORE_TYPES.Namespace, {signal: run.signal});
+  const all = await listAll(run.cluster, CORE_TYPES.Namespace, {
+    signal: run.signal,
+    onResourceVersion: version => {
+      run.capture.resourceVersions.Namespace = version;
+    },
+  });
   const known = new Set(all.map(({metadata}) => metadata.name));
   const missing = run.select.namespaces.filter(name => !/[*?]/.test(name) && !known.has(name));
   if (missing.length > 0) {

@@ -234,13 +234,13 @@ describe('the policy', () => {
   });
 
   it('is printed by a command that contacts nothing', async () => {
-    const printed = await runPra(['repo', 'policy', '--for', 'reader', '--repository', 's3://dr/shop']);
+    const printed = await runPra(['repository', 'policy', '--for', 'reader', '--repository', 's3://dr/shop']);
     expect(printed.exitCode, printed.stderr).toBe(0);
     expect(JSON.parse(printed.stdout)).toEqual(repositoryPolicy('reader', where, {}));
-    const folder = await runPra(['repo', 'policy', '--for', 'reader', '--repository', 'file:///srv/x']);
+    const folder = await runPra(['repository', 'policy', '--for', 'reader', '--repository', 'file:///srv/x']);
     expect(folder.exitCode).toBe(2);
     expect(folder.stderr).toContain('file:///srv/x is in no bucket');
-    const none = await runPra(['repo', 'policy', '--for', 'reader']);
+    const none = await runPra(['repository', 'policy', '--for', 'reader']);
     expect(none.exitCode).toBe(2);
   });
 });

@@ -31,7 +31,10 @@ encryption of the plan need. docs/object-storage.md says what each statement is 
     const where = repositoryOf(loaded, this.flags);
     if (!where)
       throw new PraError('USAGE', 'no repository was given', {
-        next: ['pra repository policy --for writer -f plan.yaml', 'pra repository policy --for writer --repository URL'],
+        next: [
+          'pra repository policy --for writer -f plan.yaml',
+          'pra repository policy --for writer --repository URL',
+        ],
       });
     const bucket = bucketOf(where.url);
     if (!bucket)
