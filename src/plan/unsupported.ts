@@ -10,7 +10,6 @@ interface Unsupported {
 export const UNSUPPORTED_FIELDS: readonly [path: string, what: string][] = [
   ['spec.objectives.maxDrillAge', 'judging how long ago a drill passed'],
   ['spec.repository.lock', 'object lock'],
-  ['spec.repository.encryption', 'keys other than a passphrase'],
   ['spec.repository.credentials.secretRef', 'credentials from a Secret'],
   ['spec.repository.credentials.env', 'credentials from variables of other names than AWS uses'],
   ['spec.target.terraform.ttl', 'a time to live enforced from outside'],
