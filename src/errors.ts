@@ -121,7 +121,21 @@ export const CATALOGUE = {
   },
   REPOSITORY_KEY_MISSING: {
     exit: EXIT.usage,
-    explanation: 'No passphrase was given: set PRA_PASSPHRASE_FILE or PRA_PASSPHRASE.',
+    explanation:
+      'No key was given, or it cannot be read: set PRA_PASSPHRASE_FILE, PRA_PASSPHRASE, PRA_AGE_IDENTITY_FILE or PRA_KMS_COMMAND.',
+  },
+  REPOSITORY_KMS_FAILED: {
+    exit: EXIT.error,
+    explanation:
+      'The program that stands for a key management service (PRA_KMS_COMMAND, or kms of the plan) failed, did not end in time, or did not answer with a key.',
+  },
+  REPOSITORY_KEY_NOT_FOUND: {
+    exit: EXIT.usage,
+    explanation: 'No key slot has this id (`pra repository key list`).',
+  },
+  REPOSITORY_LAST_KEY: {
+    exit: EXIT.usage,
+    explanation: 'Without this key slot nobody could open the repository again. Add another one first.',
   },
   REPOSITORY_CORRUPT: {
     exit: EXIT.error,

@@ -1,8 +1,11 @@
 import {type Cluster, connectCluster} from '../cluster/client.ts';
 import {readIdentity} from '../cluster/identity.ts';
 import type {LoadedPlan} from '../plan/load.ts';
+import type {Plan} from '../plan/schema.ts';
+import type {OpenKeyOptions} from '../repository/key/open.ts';
+import type {FirstKeys} from '../repository/key/secrets.ts';
 import {type OpenStoreOptions, openStore} from '../repository/open.ts';
-import {readPassphrase} from '../repository/passphrase.ts';
+import {readSecrets} from '../repository/passphrase.ts';
 import {openOrInitRepository, openRepository, type Repository} from '../repository/repository.ts';
 import {withDeadline} from '../std/wait.ts';
 
@@ -15,11 +18,18 @@ export interface Overrides {
   context?: string | undefined;
 }
 
+/** Where a repository is, how to reach it, and which keys the plan says that it has. */
+export interface RepositoryLocation {
+  url: string;
+  options: OpenStoreOptions;
+  encryption?: Plan['spec']['repository']['encryption'];
+}
+
 /** Where the repository is and how to reach it: flag, PRA_REPOSITORY, plan. */
 export function repositoryOf(
   loaded: LoadedPlan | undefined,
   overrides: Overrides,
-): {url: string; options: OpenStoreOptions} | undefined {
+): RepositoryLocation | undefined {
   const spec = loaded?.plan.spec.repository;
   const url = overrides.repository ?? process.env.PRA_REPOSITORY ?? spec?.url;
   if (url === undefined) return undefined;
@@ -27,7 +37,7 @@ export function repositoryOf(
   const {profile, env: credentialsEnv} = credentials ?? {};
   const sse = encryption?.sse && {algorithm: encryption.sse, kmsKeyId: encryption.kmsKeyId};
   const options = {endpoint, region, pathStyle, caFile, profile, credentialsEnv, storageClass, sse, lock};
-  return {url, options};
+  return {url, options, encryption};
 }
 
 /** The plan as the flags and variables of this call make it, for telling what would be done. */
@@ -51,21 +61,20 @@ export interface OpenedRepository {
 
 /** Opens the repository; with `create`, makes it where there is none. */
 export async function openPlanRepository(
-  where: {url: string; options: OpenStoreOptions},
+  where: RepositoryLocation,
   settings: {create: boolean; signal: AbortSignal},
 ): Promise<OpenedRepository> {
-  const store = await openStore(where.url, where.options);
-  const passphrase = await readPassphrase();
-  if (!settings.create)
-    return {
-      repository: await openRepository(store, {passphrase, signal: settings.signal}),
-      options: where.options,
-      created: false,
-    };
-  return {
-    ...(await openOrInitRepository(store, {passphrase, signal: settings.signal})),
-    options: where.options,
-  };
+  const {url, options} = where;
+  const store = await openStore(url, options);
+  const keys = {...(await readKeys(where)), signal: settings.signal};
+  if (settings.create) return {...(await openOrInitRepository(store, keys)), options};
+  return {repository: await openRepository(store, keys), options, created: false};
+}
+
+/** What opens a repository, and who gets a key slot of a new one: variables and plan. */
+export async function readKeys({encryption}: RepositoryLocation): Promise<OpenKeyOptions & FirstKeys> {
+  const {recipients, kms, fingerprint} = encryption ?? {};
+  return {...(await readSecrets(kms?.command)), recipients, fingerprint};
 }
 
 /** How the source is reached: flag, PRA_KUBECONFIG and PRA_CONTEXT, plan. What is undefined is the kubeconfig's own choice. */

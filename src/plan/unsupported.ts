@@ -9,8 +9,6 @@ interface Unsupported {
 /** Fields of the schema whose engine is still to come. Refused, because ignoring them would be a promise not kept. */
 export const UNSUPPORTED_FIELDS: readonly [path: string, what: string][] = [
   ['spec.objectives.maxDrillAge', 'judging how long ago a drill passed'],
-  ['spec.repository.encryption.recipients', 'keys other than a passphrase'],
-  ['spec.repository.encryption.kms', 'keys other than a passphrase'],
   ['spec.repository.credentials.secretRef', 'credentials from a Secret'],
   ['spec.target.terraform.ttl', 'a time to live enforced from outside'],
   ['spec.target.requires.kubernetes', 'a version requirement on the target'],

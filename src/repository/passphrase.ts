@@ -1,26 +1,42 @@
 import {readFile} from 'node:fs/promises';
 import {PraError} from '../errors.ts';
+import {parseIdentities} from './key/age.ts';
+import type {Secrets} from './key/secrets.ts';
 
 /**
- * The passphrase of the repository: the first line of the file in PRA_PASSPHRASE_FILE, or PRA_PASSPHRASE.
- * Never a flag, which every process of the machine could read.
+ * What this call can open repositories with, from variables: PRA_PASSPHRASE_FILE or PRA_PASSPHRASE, PRA_AGE_IDENTITY_FILE,
+ * PRA_KMS_COMMAND. Secrets are never flags, which every process of the machine could read.
+ * @param kms the program that the plan says, when no variable does
+ * @throws PraError REPOSITORY_KEY_MISSING for a file that cannot be used
+ */
+export async function readSecrets(kms?: readonly string[]): Promise<Secrets> {
+  const {PRA_PASSPHRASE_FILE, PRA_PASSPHRASE, PRA_AGE_IDENTITY_FILE, PRA_KMS_COMMAND} = process.env;
+  return {
+    passphrase: PRA_PASSPHRASE_FILE
+      ? await readPassphraseFile(PRA_PASSPHRASE_FILE)
+      : PRA_PASSPHRASE || undefined,
+    identities: PRA_AGE_IDENTITY_FILE
+      ? await parseIdentities(await read(PRA_AGE_IDENTITY_FILE, 'identity file'), PRA_AGE_IDENTITY_FILE)
+      : undefined,
+    kms: PRA_KMS_COMMAND ? splitCommand(PRA_KMS_COMMAND) : kms,
+  };
+}
+
+/**
+ * A passphrase: the first line of a file.
  * @throws PraError REPOSITORY_KEY_MISSING
  */
-export async function readPassphrase(): Promise<string> {
-  const file = process.env.PRA_PASSPHRASE_FILE;
-  if (file) {
-    const text = await readFile(file, 'utf8').catch((error: unknown) => {
-      throw new PraError('REPOSITORY_KEY_MISSING', `the passphrase file ${file} cannot be read`, {
-        cause: error,
-      });
-    });
-    const line = text.split('\n', 1)[0] ?? '';
-    if (line !== '') return line;
-    throw new PraError('REPOSITORY_KEY_MISSING', `the passphrase file ${file} is empty`);
-  }
-  const given = process.env.PRA_PASSPHRASE;
-  if (given) return given;
-  throw new PraError('REPOSITORY_KEY_MISSING', 'no passphrase was given for the repository', {
-    next: ['export PRA_PASSPHRASE_FILE=/path/of/a/file', 'or export PRA_PASSPHRASE'],
+export async function readPassphraseFile(file: string): Promise<string> {
+  const line = (await read(file, 'passphrase file')).split('\n', 1)[0] ?? '';
+  if (line !== '') return line;
+  throw new PraError('REPOSITORY_KEY_MISSING', `the passphrase file ${file} is empty`);
+}
+
+/** A program and its arguments, by white space: no shell reads it, so nothing in it is expanded. */
+export const splitCommand = (text: string): string[] => text.split(/\s+/).filter(word => word !== '');
+
+function read(file: string, what: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw new PraError('REPOSITORY_KEY_MISSING', `the ${what} ${file} cannot be read`, {cause: error});
   });
 }

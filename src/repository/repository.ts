@@ -1,14 +1,11 @@
 import {randomBytes} from 'node:crypto';
 import {z} from 'zod';
 import {messageOf, PraError} from '../errors.ts';
-import {
-  type KeySlot,
-  keySlotSchema,
-  newDataKey,
-  subkey,
-  unwrapWithPassphrase,
-  wrapWithPassphrase,
-} from './key.ts';
+import {type OpenKeyOptions, openDataKey} from './key/open.ts';
+import {type FirstKeys, firstWrappersOf, noSecret, wrappersOf} from './key/secrets.ts';
+import {slotKey} from './key/slot.ts';
+import {makeSlot} from './key/wrapper.ts';
+import {fingerprintOf, newDataKey, subkey} from './key.ts';
 import type {Store} from './store.ts';
 
 const FORMAT = 1;
@@ -16,8 +13,9 @@ const ROOT = 'pra.json';
 
 const rootSchema = z.object({format: z.int(), id: z.string(), createdAt: z.iso.datetime()});
 
-export interface OpenOptions {
-  passphrase: string;
+type RepositoryFile = z.infer<typeof rootSchema>;
+
+export interface InitOptions extends FirstKeys {
   signal?: AbortSignal | undefined;
 }
 
@@ -30,6 +28,8 @@ export class Repository {
   readonly digestKey: Buffer;
   readonly macKey: Buffer;
   readonly rootKey: Buffer;
+  /** Of the data key, for a plan that accepts no other. */
+  readonly fingerprint: string;
   private readonly resticKey: Buffer;
 
   constructor(id: string, store: Store, dataKey: Buffer) {
@@ -40,6 +40,7 @@ export class Repository {
     this.digestKey = subkey(dataKey, 'digests');
     this.macKey = subkey(dataKey, 'snapshots');
     this.rootKey = subkey(dataKey, 'roots');
+    this.fingerprint = fingerprintOf(dataKey);
     this.resticKey = subkey(dataKey, 'volumes');
   }
 
@@ -50,26 +51,31 @@ export class Repository {
 }
 
 /**
- * Makes a new repository.
- * @throws PraError REPOSITORY_EXISTS when there is one, STORE_*.
+ * Makes a new repository, with a key slot for each of the secrets and recipients.
+ * @throws PraError REPOSITORY_EXISTS when there is one, REPOSITORY_KEY_MISSING when nobody could open it, USAGE for what is
+ * not a recipient, REPOSITORY_KMS_FAILED, STORE_*.
  */
-export async function initRepository(store: Store, options: OpenOptions): Promise<Repository> {
-  if (await store.has(ROOT, options)) throw exists(store);
+export async function initRepository(store: Store, options: InitOptions): Promise<Repository> {
+  const {signal} = options;
+  const wrappers = firstWrappersOf(options);
+  if (wrappers.length === 0) throw noSecret('no key was given for a new repository');
+  if (await store.has(ROOT, {signal})) throw exists(store);
   const dataKey = newDataKey();
   const id = randomBytes(16).toString('hex');
-  const slot = await wrapWithPassphrase(dataKey, options.passphrase, id);
-  await store.put(`keys/${slot.id}.json`, encode(slot), {ifAbsent: true, signal: options.signal});
+  // All are made before the first is written: a wrong recipient leaves nothing.
+  const slots = await Promise.all(
+    wrappers.map(wrapper => makeSlot(wrapper, dataKey, {repositoryId: id, signal})),
+  );
   try {
+    for (const slot of slots) await store.put(slotKey(slot.id), encode(slot), {ifAbsent: true, signal});
     // Last, and only one writer can win: a repository exists when its root does.
-    await store.put(ROOT, encode({format: FORMAT, id, createdAt: new Date().toISOString()}), {
-      ifAbsent: true,
-      signal: options.signal,
-    });
+    const root: RepositoryFile = {format: FORMAT, id, createdAt: new Date().toISOString()};
+    await store.put(ROOT, encode(root), {ifAbsent: true, signal});
   } catch (error) {
     const conflict = error instanceof PraError && error.code === 'STORE_CONFLICT';
-    // Without an answer the root may be there all the same, and then this slot is the only way in.
+    // Without an answer the root may be there all the same, and then these slots are the only way in.
     if (conflict || !(await store.has(ROOT).catch(() => true)))
-      await store.delete(`keys/${slot.id}.json`).catch(() => undefined);
+      for (const slot of slots) await store.delete(slotKey(slot.id)).catch(() => undefined);
     if (conflict) throw exists(store);
     throw error;
   }
@@ -77,53 +83,55 @@ export async function initRepository(store: Store, options: OpenOptions): Promis
 }
 
 /**
- * Opens a repository with any of its key slots.
- * @throws PraError REPOSITORY_ABSENT, REPOSITORY_FORMAT, REPOSITORY_WRONG_KEY, REPOSITORY_CORRUPT, STORE_*.
+ * Opens a repository with any of its key slots that the secrets fit.
+ * @throws PraError REPOSITORY_ABSENT, REPOSITORY_FORMAT, REPOSITORY_KEY_MISSING, REPOSITORY_WRONG_KEY, REPOSITORY_CORRUPT,
+ * REPOSITORY_KMS_FAILED, STORE_*.
  */
-export async function openRepository(store: Store, options: OpenOptions): Promise<Repository> {
-  const root = await readJson(store, ROOT, rootSchema, options.signal).catch((error: unknown) => {
+export async function openRepository(store: Store, options: OpenKeyOptions): Promise<Repository> {
+  const {id} = await readRepositoryFile(store, options.signal);
+  const {dataKey} = await openDataKey(store, id, options);
+  return new Repository(id, store, dataKey);
+}
+
+/**
+ * What says that there is a repository.
+ * @throws PraError REPOSITORY_ABSENT, REPOSITORY_FORMAT, REPOSITORY_CORRUPT, STORE_*.
+ */
+export async function readRepositoryFile(
+  store: Store,
+  signal: AbortSignal | undefined,
+): Promise<RepositoryFile> {
+  const root = await readJson(store, ROOT, rootSchema, signal).catch((error: unknown) => {
     if (!(error instanceof PraError) || error.code !== 'STORE_MISSING') throw error;
     throw new PraError('REPOSITORY_ABSENT', `there is no repository at ${store.url}`, {
       next: ['check spec.repository.url; pra snapshot create makes a repository where there is none'],
       cause: error,
     });
   });
-  if (root.format > FORMAT) {
-    throw new PraError(
-      'REPOSITORY_FORMAT',
-      `the repository at ${store.url} has format ${root.format}, and this pra reads up to ${FORMAT}`,
-      {
-        next: ['update pra'],
-      },
-    );
-  }
-  let slots = 0;
-  for await (const {key} of store.list('keys/', options)) {
-    slots += 1;
-    const slot: KeySlot = await readJson(store, key, keySlotSchema, options.signal);
-    const dataKey = await unwrapWithPassphrase(slot, options.passphrase, root.id);
-    if (dataKey) return new Repository(root.id, store, dataKey);
-  }
-  if (slots === 0)
-    throw new PraError('REPOSITORY_CORRUPT', `keys/ in ${store.url} is empty`, {
-      why: 'without a key slot nothing in the repository can be opened',
-      next: ['bring keys/ back from a copy of the repository'],
-    });
-  throw new PraError('REPOSITORY_WRONG_KEY', `the passphrase opens none of the keys of ${store.url}`, {
-    next: ['check PRA_PASSPHRASE_FILE or PRA_PASSPHRASE'],
-  });
+  if (root.format <= FORMAT) return root;
+  throw new PraError(
+    'REPOSITORY_FORMAT',
+    `the repository at ${store.url} has format ${root.format}, and this pra reads up to ${FORMAT}`,
+    {next: ['update pra']},
+  );
 }
 
-/** Opens a repository, or makes it where there is none. */
+/**
+ * Opens a repository, or makes it where there is none: not when none of the secrets could open it the next time, nor when
+ * a key is expected that a new one would not have.
+ */
 export async function openOrInitRepository(
   store: Store,
-  options: OpenOptions,
+  options: OpenKeyOptions & InitOptions,
 ): Promise<{repository: Repository; created: boolean}> {
   try {
     return {repository: await openRepository(store, options), created: false};
   } catch (error) {
     if (!(error instanceof PraError) || error.code !== 'REPOSITORY_ABSENT') throw error;
     if (error.cause instanceof Error && error.cause.name === 'NoSuchBucket') throw error;
+    if (options.fingerprint !== undefined) throw error;
+    if (wrappersOf(options).length === 0)
+      throw noSecret(`no key was given for a new repository at ${store.url}`);
     return {repository: await initRepository(store, options), created: true};
   }
 }

@@ -1,6 +1,15 @@
 import {z} from 'zod';
 import {positiveDuration} from './field.ts';
 
+const recipient = z
+  .string()
+  .max(4096)
+  .refine(text => !/^age-secret-key-/i.test(text), {
+    error: 'is an identity, which is secret; its recipient begins with age1',
+    abort: true,
+  })
+  .regex(/^age1(pq1)?[02-9ac-hj-np-z]{58,}$/, 'must be a recipient of age, such as age1…');
+
 /** Where snapshots are kept, and how they are protected there. */
 export const repository = z
   .strictObject({
@@ -31,11 +40,27 @@ export const repository = z
     encryption: z
       .strictObject({
         recipients: z
-          .array(z.string())
+          .array(recipient)
           .min(1)
           .optional()
-          .describe('Public keys that can open the repository'),
-        kms: z.string().min(1).optional().describe('Key of a key management service'),
+          .describe('Public keys of age that get a key slot when pra makes the repository'),
+        kms: z
+          .strictObject({
+            command: z
+              .array(z.string().min(1))
+              .min(1)
+              .meta({examples: [['/etc/pra/kms-aws', 'alias/pra']]})
+              .describe('The program and its arguments; pra adds `wrap` or `unwrap` (docs/keys.md)'),
+          })
+          .optional()
+          .describe(
+            'A program that stands for a key management service: its slot is made with the repository, and opens it',
+          ),
+        fingerprint: z
+          .string()
+          .regex(/^[0-9a-f]{32}$/, 'must be the fingerprint that pra repository key list shows')
+          .optional()
+          .describe('The only data key that is accepted, so that nobody can slip in another'),
         sse: z
           .enum(['AES256', 'aws:kms'])
           .optional()
