@@ -131,7 +131,7 @@ export const CATALOGUE = {
   },
   REPOSITORY_KEY_NOT_FOUND: {
     exit: EXIT.usage,
-    explanation: 'No key slot has this id (`pra repo key list`).',
+    explanation: 'No key slot has this id (`pra repository key list`).',
   },
   REPOSITORY_LAST_KEY: {
     exit: EXIT.usage,

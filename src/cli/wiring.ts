@@ -33,8 +33,11 @@ export function repositoryOf(
   const spec = loaded?.plan.spec.repository;
   const url = overrides.repository ?? process.env.PRA_REPOSITORY ?? spec?.url;
   if (url === undefined) return undefined;
-  const {endpoint, region, pathStyle, caFile, credentials, encryption} = spec ?? {};
-  return {url, options: {endpoint, region, pathStyle, caFile, profile: credentials?.profile}, encryption};
+  const {endpoint, region, pathStyle, caFile, storageClass, lock, credentials, encryption} = spec ?? {};
+  const {profile, env: credentialsEnv} = credentials ?? {};
+  const sse = encryption?.sse && {algorithm: encryption.sse, kmsKeyId: encryption.kmsKeyId};
+  const options = {endpoint, region, pathStyle, caFile, profile, credentialsEnv, storageClass, sse, lock};
+  return {url, options, encryption};
 }
 
 /** The plan as the flags and variables of this call make it, for telling what would be done. */

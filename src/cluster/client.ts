@@ -1,4 +1,5 @@
 import type {KubeConfig} from '@kubernetes/client-node';
+import type {Dispatcher} from 'undici';
 import {PraError} from '../errors.ts';
 import {ApiError} from './api-error.ts';
 import {connectionError, isLostConnection} from './connection-error.ts';
@@ -30,6 +31,8 @@ export interface RequestOptions {
   /** What is being done, for errors: `create apps/Deployment shop/web`. */
   action?: string;
   signal?: AbortSignal | undefined;
+  /** A long answer is expected. */
+  bulk?: boolean;
   /** Longest silence of the server. */
   timeoutMs?: number;
 }
@@ -131,6 +134,25 @@ export class Cluster {
     }
   }
 
+  /**
+   * Opens a GET whose answer does not end by itself, such as a watch, and gives its bytes as they come.
+   * @throws ApiError for what the server answered first; PraError CLUSTER_UNREACHABLE
+   */
+  async stream(path: string, options: RequestOptions = {}): Promise<AsyncIterable<Buffer>> {
+    const session = await this.#session.open();
+    const response = await this.#open(session, 'GET', path, options).catch((error: unknown) => {
+      if (options.signal?.aborted) throw interruption(options.signal, actionOf('GET', path, options));
+      throw this.#unreachable(error, options);
+    });
+    if (response.statusCode < 300) return response.body;
+    const answer = {
+      status: response.statusCode,
+      body: await response.body.text(),
+      retryAfterMs: retryAfterMs(response),
+    };
+    throw new ApiError(actionOf('GET', path, options), answer, this.context);
+  }
+
   /** Ends all connections. */
   close(): Promise<void> {
     return this.#session.close();
@@ -146,10 +168,25 @@ export class Cluster {
     path: string,
     options: RequestOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const {transport, credentials} = session;
+    const response = await this.#open(session, method, path, options);
+    const bytes = new Uint8Array(await response.body.arrayBuffer());
+    if (response.statusCode < 300) return bytes;
+    const text = Buffer.from(bytes).toString('utf8');
+    const answer = {status: response.statusCode, body: text, retryAfterMs: retryAfterMs(response)};
+    throw new ApiError(actionOf(method, path, options), answer, this.context);
+  }
+
+  #open(
+    session: OpenSession,
+    method: Method,
+    path: string,
+    options: RequestOptions,
+  ): Promise<Dispatcher.ResponseData> {
+    const {credentials} = session;
+    const transport = options.bulk ? session.bulk : session.transport;
     const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
     const body = bodyOf(options.body);
-    const response = await transport.request({
+    return transport.request({
       origin: new URL(this.server).origin,
       path: `${new URL(this.server).pathname.replace(/\/$/, '')}${path}${queryOf(options.query)}`,
       method,
@@ -164,11 +201,6 @@ export class Cluster {
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     });
-    const bytes = new Uint8Array(await response.body.arrayBuffer());
-    if (response.statusCode < 300) return bytes;
-    const text = Buffer.from(bytes).toString('utf8');
-    const answer = {status: response.statusCode, body: text, retryAfterMs: retryAfterMs(response)};
-    throw new ApiError(actionOf(method, path, options), answer, this.context);
   }
 
   /** Whether the server asked to try again (after waiting for it), or new credentials make another try worth it. */

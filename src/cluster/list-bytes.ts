@@ -9,6 +9,8 @@ export interface BytesPage {
   bytes: Uint8Array<ArrayBuffer>;
   /** Of the whole list: all pages show the state at this one moment. */
   resourceVersion: string;
+  /** Whether there are more pages. */
+  more: boolean;
   /** The list began anew: what came before of this kind is to be dropped. */
   restarted: boolean;
 }
@@ -51,12 +53,12 @@ export async function* listBytes(
       next = requestPage(cluster, type, options, limit, undefined);
       continue;
     }
-    const {resourceVersion, token} = listMetadata(bytes);
+    const {resourceVersion, token} = listMetadata(Buffer.from(bytes.buffer));
     limit = nextLimit(limit, bytes.length);
     next = token === undefined ? undefined : requestPage(cluster, type, options, limit, token);
     // Whoever stops reading leaves it; its failure is then nobody's.
     next?.catch(() => undefined);
-    yield {bytes, resourceVersion, restarted};
+    yield {bytes, resourceVersion, more: token !== undefined, restarted};
     restarted = false;
   }
 }
@@ -74,6 +76,7 @@ function requestPage(
 ): Promise<Uint8Array<ArrayBuffer>> {
   return cluster.requestBytes('GET', collectionPath(type, namespace), {
     query: {limit, continue: token},
+    bulk: true,
     action: `list ${type.plural}${type.group ? `.${type.group}` : ''}${namespace ? ` in ${namespace}` : ''}`,
     signal,
   });
@@ -85,7 +88,7 @@ const isExpired = (error: unknown): error is ApiError => isApiError(error, 410);
 const TAIL_BYTES = 8192;
 
 /** What a list says of itself: before its items for kinds that are built in, behind them for others. */
-function listMetadata(bytes: Uint8Array): {resourceVersion: string; token: string | undefined} {
+function listMetadata(bytes: Buffer): {resourceVersion: string; token: string | undefined} {
   const metadata = metadataBefore(bytes) ?? metadataBehind(bytes) ?? metadataAnywhere(bytes);
   return {
     resourceVersion: stringAt(metadata, 'resourceVersion') ?? '',
@@ -96,20 +99,20 @@ function listMetadata(bytes: Uint8Array): {resourceVersion: string; token: strin
 const ITEMS = Buffer.from('"items"');
 const METADATA = Buffer.from('"metadata"');
 
-function metadataBefore(bytes: Uint8Array): unknown {
+function metadataBefore(bytes: Buffer): unknown {
   const reader = new JsonReader(bytes);
   while (reader.member() && !reader.isKey(ITEMS)) {
     const {at: start} = reader;
     const found = reader.isKey(METADATA);
     reader.skip();
-    if (found) return JSON.parse(Buffer.from(bytes.subarray(start, reader.at)).toString('utf8'));
+    if (found) return JSON.parse(bytes.toString('utf8', start, reader.at));
   }
   return undefined;
 }
 
 /** The end of a list is an object that lacks its beginning: `],"kind":"WidgetList","metadata":{…}}`. */
-function metadataBehind(bytes: Uint8Array): unknown {
-  const tail = Buffer.from(bytes.subarray(-TAIL_BYTES)).toString('latin1');
+function metadataBehind(bytes: Buffer): unknown {
+  const tail = bytes.toString('latin1', Math.max(0, bytes.length - TAIL_BYTES));
   const begin = tail.lastIndexOf('],"kind":"');
   if (begin < 0) return undefined;
   try {
@@ -120,13 +123,13 @@ function metadataBehind(bytes: Uint8Array): unknown {
   }
 }
 
-function metadataAnywhere(bytes: Uint8Array): unknown {
+function metadataAnywhere(bytes: Buffer): unknown {
   const reader = new JsonReader(bytes);
   while (reader.member()) {
     const {at: start} = reader;
     const found = reader.isKey(METADATA);
     reader.skip();
-    if (found) return JSON.parse(Buffer.from(bytes.subarray(start, reader.at)).toString('utf8'));
+    if (found) return JSON.parse(bytes.toString('utf8', start, reader.at));
   }
   return undefined;
 }

@@ -11,6 +11,8 @@ const RELOGIN_INTERVAL_MS = 5_000;
 
 export interface OpenSession {
   transport: Dispatcher;
+  /** For long answers. */
+  bulk: Dispatcher;
   credentials: Credentials;
 }
 
@@ -19,7 +21,7 @@ export class Session {
   readonly #reload: () => Promise<KubeConfig>;
   #kubeConfig: KubeConfig;
   #credentials: {value: Promise<Credentials>; until: number} | undefined;
-  #open: {transport: Dispatcher; tls: TlsMaterial} | undefined;
+  #open: {transport: Dispatcher; bulk: Dispatcher; tls: TlsMaterial} | undefined;
   #reloadedAt = Number.NEGATIVE_INFINITY;
   #relogin: Promise<void> | undefined;
   #closed = false;
@@ -52,15 +54,13 @@ export class Session {
     if (!this.#open || !sameTls(this.#open.tls, credentials.tls)) {
       // Requests on the connections with the old client certificate still end well.
       void this.#open?.transport.close();
+      void this.#open?.bulk.close();
       const proxyUrl = this.#kubeConfig.getCurrentCluster()?.proxyUrl;
-      const transport = createTransport({
-        tls: credentials.tls,
-        proxyUrl,
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      });
-      this.#open = {transport, tls: credentials.tls};
+      const options = {tls: credentials.tls, proxyUrl, connectTimeoutMs: CONNECT_TIMEOUT_MS};
+      const transport = createTransport(options);
+      this.#open = {transport, bulk: createTransport({...options, bulk: true}), tls: credentials.tls};
     }
-    return {transport: this.#open.transport, credentials};
+    return {transport: this.#open.transport, bulk: this.#open.bulk, credentials};
   }
 
   /**
@@ -89,7 +89,7 @@ export class Session {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#open?.transport.destroy();
+    await Promise.all([this.#open?.transport.destroy(), this.#open?.bulk.destroy()]);
   }
 }
 

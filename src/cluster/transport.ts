@@ -6,8 +6,12 @@ export interface TransportOptions {
   /** `proxy-url` of the kubeconfig. */
   proxyUrl?: string | undefined;
   connectTimeoutMs: number;
+  /** HTTP/1.1 on several connections: for long answers it costs both sides a tenth less than HTTP/2. */
+  bulk?: boolean;
 }
 
+/** Lists are few at a time; each has a connection. */
+const BULK_CONNECTIONS = 8;
 /** How many HTTP/2 streams one connection carries at most; API servers allow 100 or more. */
 const STREAMS = 100;
 /** Flow-control windows that let a page of some MB come without waiting for acknowledgements. */
@@ -24,7 +28,8 @@ export function createTransport(options: TransportOptions): Dispatcher {
     keepAliveInitialDelay: 30_000,
   };
   const shared = {
-    allowH2: true,
+    allowH2: options.bulk !== true,
+    ...(options.bulk ? {connections: BULK_CONNECTIONS, pipelining: 1} : {}),
     connect,
     h2Options: {
       maxConcurrentStreams: STREAMS,

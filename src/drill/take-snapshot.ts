@@ -4,6 +4,7 @@ import {measureBaselines} from '../probe/baseline.ts';
 import {writeCanary} from '../probe/canary.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
+import type {Capture} from '../snapshot/capture.ts';
 import {createSnapshot} from '../snapshot/create.ts';
 import type {SnapshotListener} from '../snapshot/event.ts';
 import {selectOfPlan} from '../snapshot/plan-select.ts';
@@ -16,8 +17,11 @@ export interface TakeSnapshotOptions {
   restic: Restic;
   /** `pra/0.1.0` */
   tool: string;
+  /** Compares with no earlier snapshot. */
+  full?: boolean | undefined;
   signal: AbortSignal;
   onEvent?: SnapshotListener;
+  onCapture?: ((capture: Capture) => void) | undefined;
 }
 
 /** Takes a snapshot as the plan says it: its objects, its volumes, its hooks, its canary, and the baselines of its probes. */
@@ -34,8 +38,10 @@ export function takeSnapshot(options: TakeSnapshotOptions): Promise<SnapshotRoot
     volumes: source.volumes,
     hooks: source.hooks,
     tool,
+    full: options.full,
     signal,
     onEvent,
+    onCapture: options.onCapture,
     writeCanary: canary && (stop => writeCanary(cluster, canary, stop)),
     readBaselines: stop => measureBaselines(probes, cluster, stop),
     restic,

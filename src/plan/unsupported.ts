@@ -9,9 +9,7 @@ interface Unsupported {
 /** Fields of the schema whose engine is still to come. Refused, because ignoring them would be a promise not kept. */
 export const UNSUPPORTED_FIELDS: readonly [path: string, what: string][] = [
   ['spec.objectives.maxDrillAge', 'judging how long ago a drill passed'],
-  ['spec.repository.lock', 'object lock'],
   ['spec.repository.credentials.secretRef', 'credentials from a Secret'],
-  ['spec.repository.credentials.env', 'credentials from variables of other names than AWS uses'],
   ['spec.target.terraform.ttl', 'a time to live enforced from outside'],
   ['spec.target.requires.kubernetes', 'a version requirement on the target'],
   ['spec.isolation.egressAllow', 'exceptions from the isolation'],

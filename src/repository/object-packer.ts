@@ -31,6 +31,7 @@ export class ObjectPacker {
   length = 0;
   readonly digest: Digest = {high: 0, low: 0};
   private readonly keys: PackerKeys;
+  private readonly digestKey: Buffer;
   private readonly known: DigestSet | undefined;
   private readonly sink = new ByteSink(FRAME_BYTES + 256 * 1024);
   private number = 0;
@@ -38,22 +39,26 @@ export class ObjectPacker {
 
   constructor(keys: PackerKeys, known: DigestSet | undefined) {
     this.keys = keys;
+    this.digestKey = Buffer.from(keys.digests);
     this.known = known;
   }
 
-  /** Adds the object that `write` appends, unless it is known. */
-  add(write: (sink: ByteSink) => void): void {
-    const {sink, digest} = this;
-    const start = sink.length;
-    write(sink);
+  /** Begins an object: its bytes are to be appended to what is returned. */
+  begin(): ByteSink {
+    this.offset = this.sink.length;
+    return this.sink;
+  }
+
+  /** Ends the object that was begun; it is not kept when it is known. */
+  end(): void {
+    const {sink, digest, offset} = this;
     const end = sink.length;
-    sink.bytes(this.keys.digests, 0, DIGEST_KEY_BYTES);
-    digestOf(sink.view(start, sink.length), digest);
+    sink.bytes(this.digestKey, 0, DIGEST_KEY_BYTES);
+    digestOf(sink.view(offset, sink.length), digest);
     sink.length = end;
-    this.offset = start;
-    this.length = end - start;
+    this.length = end - offset;
     if (this.known?.has(digest.high, digest.low)) {
-      sink.length = start;
+      sink.length = offset;
       this.frame = KNOWN;
       return;
     }

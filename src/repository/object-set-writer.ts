@@ -2,7 +2,8 @@ import type {ResourceType} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
 import {DigestSet} from './digest.ts';
 import {KNOWN, ObjectPacker, type PackerKeys, type SealedFrame} from './object-packer.ts';
-import {type ObjectFrame, PackWriter} from './pack.ts';
+import {type ObjectFrame, PackWriter, packKey} from './pack.ts';
+import {readPending, writePending} from './pending.ts';
 import type {Repository} from './repository.ts';
 import {append, SnapshotIndex} from './snapshot-index.ts';
 import type {SnapshotRoot} from './snapshot-root.ts';
@@ -76,17 +77,30 @@ export class ObjectSetWriter {
   /** Shards of the parent, as they were and as the tree of all objects has them. */
   private readonly before = new Map<string, {merged: Shard; base: Shard | undefined}>();
   private set: DigestSet | undefined;
+  /** What runs without a root have written, by shard. */
+  private readonly pending = new Map<string, Shard[]>();
+  private readonly run: string | undefined;
+  private finishing = false;
   private own: {packer: ObjectPacker; packing: Packing} | undefined;
 
   constructor(
     repository: Repository,
-    options: {parent?: SnapshotRoot | undefined; signal?: AbortSignal | undefined} = {},
+    options: {
+      parent?: SnapshotRoot | undefined;
+      /** Id of the snapshot. With it, what was written is used again when this run is killed. */
+      run?: string | undefined;
+      signal?: AbortSignal | undefined;
+    } = {},
   ) {
     this.repository = repository;
     this.signal = options.signal;
     this.parent = options.parent;
+    this.run = options.run;
     this.keys = {frames: repository.packKey, digests: repository.digestKey};
-    this.packs = new PackWriter(repository, {signal: options.signal});
+    this.packs = new PackWriter(repository, {
+      signal: options.signal,
+      onPack: frames => this.notePending(frames),
+    });
   }
 
   /**
@@ -95,23 +109,76 @@ export class ObjectSetWriter {
    * @throws PraError REPOSITORY_CORRUPT, STORE_*
    */
   async open(): Promise<DigestSet | undefined> {
-    if (!this.parent) return undefined;
-    const index = await SnapshotIndex.open(this.repository, this.parent, this.signal);
     const all: Shard[] = [];
-    for (const {type, namespace} of index.shards()) {
-      const merged = await index.read(type, namespace, this.signal);
-      this.before.set(shardKey(type, namespace), {
-        merged,
-        base: await index.readBase(type, namespace, this.signal),
-      });
-      all.push(merged);
+    if (this.parent) {
+      const index = await SnapshotIndex.open(this.repository, this.parent, this.signal);
+      for (const {type, namespace} of index.shards()) {
+        const merged = await index.read(type, namespace, this.signal);
+        const base = await index.readBase(type, namespace, this.signal);
+        this.before.set(shardKey(type, namespace), {merged, base});
+        all.push(merged);
+      }
+      this.index = index;
     }
+    if (this.run !== undefined) all.push(...(await this.openPending()));
+    if (all.length === 0) return undefined;
     const set = DigestSet.sized(all.reduce((sum, shard) => sum + shard.names.length, 0));
     for (const {digests} of all)
       for (let i = 0; i < digests.length; i += 2) set.add(digests[i] ?? 0, digests[i + 1] ?? 0);
-    this.index = index;
     this.set = set;
     return set;
+  }
+
+  /** Reads what killed runs have left. What of it is damaged is written again. */
+  private async openPending(): Promise<Shard[]> {
+    const shards: Shard[] = [];
+    for (const {tree} of await readPending(this.repository, {signal: this.signal})) {
+      try {
+        const index = await SnapshotIndex.open(this.repository, {trees: [tree]}, this.signal);
+        const packs = await Promise.all(
+          [...index.packs()].map(pack => this.repository.store.has(packKey(pack), {signal: this.signal})),
+        );
+        if (packs.includes(false)) continue;
+        for (const {type, namespace} of index.shards()) {
+          const shard = await index.read(type, namespace, this.signal);
+          const key = shardKey(type, namespace);
+          this.pending.set(key, [...(this.pending.get(key) ?? []), shard]);
+          shards.push(shard);
+        }
+      } catch (error) {
+        if (!(error instanceof PraError) || error.code !== 'REPOSITORY_CORRUPT') throw error;
+      }
+    }
+    return shards;
+  }
+
+  /** Notes what lies in a pack, while the snapshot goes on. */
+  private async notePending(frames: readonly ObjectFrame[]): Promise<void> {
+    if (this.run === undefined || this.finishing) return;
+    const wanted = new Set(frames);
+    const writer = new TreeWriter(this.repository);
+    for (const {shards} of this.kinds.values()) {
+      for (const shard of shards.values()) {
+        const part = emptyShard(shard.type, shard.namespace);
+        for (const [i, frame] of shard.frames.entries()) if (wanted.has(frame)) append(part, shard, i);
+        if (part.names.length > 0) writer.add(sortShard(part));
+      }
+    }
+    const {tree} = await writer.finish(this.signal);
+    await writePending(this.repository, this.run, tree, {signal: this.signal});
+  }
+
+  /**
+   * Begins with what the parent has, but for what is to be dropped; what changed is then added. After `open`.
+   * @param drops whether an object of the parent is dropped
+   */
+  continueParent(drops: (type: ResourceType, namespace: string, name: string) => boolean): void {
+    for (const {merged} of this.before.values()) {
+      const {type, namespace, names} = merged;
+      const kept = emptyShard(type, namespace);
+      for (const [i, name] of names.entries()) if (!drops(type, namespace, name)) append(kept, merged, i);
+      this.kindOf(type).shards.set(namespace, kept);
+    }
   }
 
   /** Takes objects that were packed elsewhere. */
@@ -139,7 +206,8 @@ export class ObjectSetWriter {
     this.own ??= {packer: new ObjectPacker(this.keys, this.set), packing: new Packing()};
     const {packer, packing} = this.own;
     const bytes = Buffer.from(JSON.stringify(object));
-    packer.add(sink => sink.bytes(bytes, 0, bytes.length));
+    packer.begin().bytes(bytes, 0, bytes.length);
+    packer.end();
     const {name, namespace = ''} = object.metadata;
     const {digest, frame, offset, length} = packer;
     this.add(
@@ -176,6 +244,7 @@ export class ObjectSetWriter {
   /** Waits until everything is in the store. The snapshot exists when its root, which is then to be written, does. */
   async finish(): Promise<ObjectSetSummary> {
     if (this.own) await this.addFrames(this.own.packer.flush(), this.own.packing);
+    this.finishing = true;
     await this.packs.finish();
     const shards = this.sortedShards();
     const {trees, bytes} = await this.writeTrees(shards);
@@ -216,7 +285,9 @@ export class ObjectSetWriter {
       for (const [namespace, shard] of own) shards.set(shardKey(type, namespace), shard);
     return [...shards.keys()].sort().flatMap(key => {
       const shard = shards.get(key);
-      return shard ? [located(sortShard(shard), this.before.get(key)?.merged)] : [];
+      if (!shard || shard.names.length === 0) return [];
+      const earlier = [this.before.get(key)?.merged, ...(this.pending.get(key) ?? [])];
+      return [located(sortShard(shard), earlier)];
     });
   }
 
@@ -275,29 +346,35 @@ function sortShard(shard: Shard): Shard {
   return result;
 }
 
-/** Replaces what is known by where the parent has it. */
-function located(shard: Shard, parent: Shard | undefined): Shard {
-  let j = 0;
-  for (let i = 0; i < shard.names.length; i += 1) {
-    if (shard.frames[i] !== KNOWN_FRAME) continue;
-    const name = shard.names[i] ?? '';
-    while (parent && j < parent.names.length && (parent.names[j] ?? '') < name) j += 1;
-    const frame = parent?.frames[j];
-    if (!frame || parent.names[j] !== name || !sameDigest(shard, i, parent, j)) {
-      // Two objects with one digest: once in 2^64, and then the snapshot must not be wrong.
-      throw new PraError(
-        'SNAPSHOT_FAILED',
-        `${shard.type.kind} ${shard.namespace}/${name} cannot be told from another`,
-        {
-          next: ['run it again with --full, which compares with no earlier snapshot'],
-        },
-      );
+/** Replaces what is known by where an earlier run has put it. */
+function located(shard: Shard, earlier: readonly (Shard | undefined)[]): Shard {
+  let missing = shard.frames.includes(KNOWN_FRAME);
+  for (const other of earlier) {
+    if (!missing || !other) continue;
+    missing = false;
+    let j = 0;
+    for (let i = 0; i < shard.names.length; i += 1) {
+      if (shard.frames[i] !== KNOWN_FRAME) continue;
+      const name = shard.names[i] ?? '';
+      while (j < other.names.length && (other.names[j] ?? '') < name) j += 1;
+      const frame = other.frames[j];
+      if (frame && other.names[j] === name && sameDigest(shard, i, other, j)) {
+        shard.frames[i] = frame;
+        shard.offsets[i] = other.offsets[j] ?? 0;
+        shard.lengths[i] = other.lengths[j] ?? 0;
+      } else missing = true;
     }
-    shard.frames[i] = frame;
-    shard.offsets[i] = parent.offsets[j] ?? 0;
-    shard.lengths[i] = parent.lengths[j] ?? 0;
   }
-  return shard;
+  if (!missing) return shard;
+  // Two objects with one digest: once in 2^64, and then the snapshot must not be wrong.
+  const name = shard.names[shard.frames.indexOf(KNOWN_FRAME)];
+  throw new PraError(
+    'SNAPSHOT_FAILED',
+    `${shard.type.kind} ${shard.namespace}/${name} cannot be told from another`,
+    {
+      next: ['run it again with --full, which compares with no earlier snapshot'],
+    },
+  );
 }
 
 /** What is not in the tree of all objects as it is now. */

@@ -3,6 +3,7 @@ import {formatDuration} from '../std/duration.ts';
 import {mapPool} from '../std/pool.ts';
 import {waitFor} from '../std/wait.ts';
 import {LOCK_TTL_MS, Lock, listLocks} from './lock.ts';
+import {readPending} from './pending.ts';
 import {reachableKeys} from './reachable.ts';
 import type {Repository} from './repository.ts';
 import {listRoots} from './snapshot-root.ts';
@@ -54,6 +55,7 @@ export async function pruneRepository(repository: Repository, options: PruneOpti
   const {signal, onEvent} = options;
   const lock = await Lock.take(repository, 'prune', {run: 'prune', signal});
   try {
+    if (!options.dryRun) await dropDeadPending(repository, signal);
     const marked = await unneeded(repository, options);
     const result = {files: marked.files.length, bytes: bytesOf(marked.files), volumes: marked.volumes.length};
     onEvent?.({type: 'marked', files: result.files, bytes: result.bytes});
@@ -72,6 +74,14 @@ export async function pruneRepository(repository: Repository, options: PruneOpti
   } finally {
     await lock.release();
   }
+}
+
+/** Removes the notes of runs that are dead, before it is noted who is at work: nobody who begins later sees them. */
+async function dropDeadPending(repository: Repository, signal: AbortSignal): Promise<void> {
+  const locks = await listLocks(repository, {signal});
+  const alive = new Set(locks.filter(lock => !lock.stale).map(({owner}) => owner?.run));
+  for await (const {key} of repository.store.list('pending/', {signal}))
+    if (!alive.has(key.split('/')[1])) await repository.store.delete(key, {signal});
 }
 
 async function deleteFiles(
@@ -101,7 +111,11 @@ async function unneeded(repository: Repository, {signal, volumes}: PruneOptions)
     for await (const file of repository.store.list(prefix, {signal})) files.push(file);
   const saved = (await volumes?.list()) ?? [];
   const roots = await listRoots(repository, {signal});
-  const needed = await reachableKeys(repository, roots, {signal});
+  // What runs without a root have noted stays: one that begins now may come to need it.
+  const pending = await readPending(repository, {signal});
+  const needed = await reachableKeys(repository, [...roots, ...pending.map(({tree}) => ({trees: [tree]}))], {
+    signal,
+  });
   const found = files.filter(({key}) => !needed.has(key));
   const locks = await listLocks(repository, {signal});
   const stale = new Set(locks.filter(lock => lock.stale).flatMap(lock => lock.keys));

@@ -1,17 +1,17 @@
-import {readFileSync} from 'node:fs';
-import {Agent} from 'node:https';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-  S3ServiceException,
+  type S3Client,
 } from '@aws-sdk/client-s3';
-import {messageOf, PraError, systemCodeOf} from '../errors.ts';
+import type {PraError} from '../errors.ts';
 import {sleep} from '../std/wait.ts';
 import type {OpenStoreOptions} from './open.ts';
+import {createClient, MAX_ATTEMPTS} from './s3/client.ts';
+import {attemptsOf, isMissing, isRace, nameOf, statusOf, storeFailure} from './s3/error.ts';
+import {checkRetention} from './s3/retention.ts';
+import {type Attributes, abortBy, attributesOf, type Target, writeObject} from './s3/write.ts';
 import {
   checkKey,
   conflictingKey,
@@ -19,12 +19,9 @@ import {
   type Store,
   type StoredFile,
   type StoreOptions,
-  throwIfStopped,
 } from './store.ts';
 
-const MAX_ATTEMPTS = 5;
-const SILENCE_MS = 20_000;
-const CONNECT_MS = 10_000;
+const RACE_MS = 100;
 
 /** A repository in a bucket. Write-once keys are kept by the server, with `If-None-Match`. */
 export class S3Store implements Store {
@@ -32,53 +29,42 @@ export class S3Store implements Store {
   private readonly client: S3Client;
   private readonly bucket: string;
   private readonly prefix: string;
+  private readonly options: OpenStoreOptions;
+  private lockSeen = false;
 
   constructor(bucket: string, prefix: string, options: OpenStoreOptions) {
     this.bucket = bucket;
     this.prefix = prefix === '' ? '' : `${prefix.replace(/\/$/, '')}/`;
     this.url = `s3://${bucket}/${prefix}`.replace(/\/$/, '');
-    const endpoint = options.endpoint ?? process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
-    this.client = new S3Client({
-      maxAttempts: MAX_ATTEMPTS,
-      region: options.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
-      forcePathStyle: options.pathStyle ?? endpoint !== undefined,
-      ...(endpoint === undefined ? {} : {endpoint}),
-      ...(options.profile === undefined ? {} : {profile: options.profile}),
-      // Without them a server that accepts a connection and then says nothing is waited for without end.
-      requestHandler: {
-        connectionTimeout: CONNECT_MS,
-        socketTimeout: options.silenceMs ?? SILENCE_MS,
-        ...(options.caFile === undefined ? {} : {httpsAgent: trusting(options.caFile)}),
-      },
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-    });
+    this.options = options;
+    this.client = createClient(options);
   }
 
   async put(key: string, body: Uint8Array, options: StoreOptions & {ifAbsent?: boolean} = {}): Promise<void> {
-    const command = new PutObjectCommand({
-      ...this.at(key),
-      Body: body,
-      ContentLength: body.length,
-      ...(options.ifAbsent ? {IfNoneMatch: '*'} : {}),
-    });
+    const target = this.at(key);
+    const attributes = attributesOf(key, this.options);
+    const {ifAbsent = false, signal} = options;
+    const {partBytes} = this.options;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await this.client.send(command, abort(options));
-        return;
+        await writeObject(this.client, target, body, {attributes, ifAbsent, partBytes, signal});
+        break;
       } catch (error) {
-        // It says only that another request was under way, not that there is an object now.
         if (isRace(error) && attempt < MAX_ATTEMPTS) {
-          await sleep(50 * 2 ** attempt, options.signal).catch(() => undefined);
+          await sleep(Math.random() * RACE_MS * 2 ** attempt, signal).catch(() => undefined);
           continue;
         }
-        if (!options.ifAbsent || statusOf(error) !== 412) throw this.failure('written', key, error, options);
+        // Of an upload in parts whose answer was lost, the second request finds no parts any more.
+        const lost = nameOf(error) === 'NoSuchUpload';
+        if (!lost && (!ifAbsent || statusOf(error) !== 412))
+          throw this.failure('written', key, error, options);
         // The answer to the first attempt may have been lost, and then the object that is in the way is this one.
-        const again = attempt > 1 || (error instanceof S3ServiceException && error.$metadata.attempts !== 1);
-        if (again && Buffer.from(body).equals(await this.get(key, options))) return;
-        throw conflictingKey(key, this.url, error);
+        const again = attempt > 1 || attemptsOf(error) !== 1;
+        if (again && (await this.holds(key, body, options))) break;
+        throw lost ? this.failure('written', key, error, options) : conflictingKey(key, this.url, error);
       }
     }
+    await this.checkLock(key, target, attributes, options);
   }
 
   async get(
@@ -91,22 +77,23 @@ export class S3Store implements Store {
     try {
       const answer = await this.client.send(
         new GetObjectCommand({...this.at(key), ...(Range === undefined ? {} : {Range})}),
-        abort(options),
+        abortBy(options.signal),
       );
       return (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
     } catch (error) {
       if (statusOf(error) === 416) return new Uint8Array();
-      if (isMissing(error)) throw missingKey(key, this.url, error);
+      if (isMissing(error) || (await this.isHidden(key, error, options)))
+        throw missingKey(key, this.url, error);
       throw this.failure('read', key, error, options);
     }
   }
 
   async has(key: string, options: StoreOptions = {}): Promise<boolean> {
     try {
-      await this.client.send(new HeadObjectCommand(this.at(key)), abort(options));
+      await this.client.send(new HeadObjectCommand(this.at(key)), abortBy(options.signal));
       return true;
     } catch (error) {
-      if (statusOf(error) === 404) return false;
+      if (statusOf(error) === 404 || (await this.isHidden(key, error, options))) return false;
       throw this.failure('read', key, error, options);
     }
   }
@@ -119,7 +106,7 @@ export class S3Store implements Store {
         Prefix: `${this.prefix}${prefix}`,
         ...(token === undefined ? {} : {ContinuationToken: token}),
       });
-      const page = await this.client.send(command, abort(options)).catch((error: unknown) => {
+      const page = await this.client.send(command, abortBy(options.signal)).catch((error: unknown) => {
         throw this.failure('listed', prefix, error, options);
       });
       for (const item of page.Contents ?? []) {
@@ -137,74 +124,53 @@ export class S3Store implements Store {
 
   async delete(key: string, options: StoreOptions = {}): Promise<void> {
     try {
-      await this.client.send(new DeleteObjectCommand(this.at(key)), abort(options));
+      await this.client.send(new DeleteObjectCommand(this.at(key)), abortBy(options.signal));
     } catch (error) {
       if (!isMissing(error)) throw this.failure('deleted', key, error, options);
     }
   }
 
-  private at(key: string): {Bucket: string; Key: string} {
+  private at(key: string): Target {
     return {Bucket: this.bucket, Key: `${this.prefix}${checkKey(key)}`};
   }
 
-  private failure(what: string, key: string, error: unknown, options: StoreOptions): PraError {
-    if (error instanceof PraError) return error;
-    const about = `${key || 'the repository'} could not be ${what} in ${this.url}`;
-    const name = error instanceof Error ? error.name : '';
-    const status = statusOf(error);
-    throwIfStopped(options.signal, about);
-    if (name === 'CredentialsProviderError') {
-      return new PraError('STORE_CREDENTIALS_MISSING', `${about}: no credentials`, {
-        next: ['set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or spec.repository.credentials.profile'],
-        cause: error,
-      });
+  private async holds(key: string, body: Uint8Array, options: StoreOptions): Promise<boolean> {
+    return Buffer.from(body).equals(await this.get(key, {signal: options.signal}));
+  }
+
+  /**
+   * Whether a refusal means that there is no such key: AWS answers 403 and not 404 to whoever may list only a prefix, as
+   * the policies of `pra repository policy` say.
+   */
+  private async isHidden(key: string, error: unknown, options: StoreOptions): Promise<boolean> {
+    if (statusOf(error) !== 403) return false;
+    const {Bucket, Key} = this.at(key);
+    const command = new ListObjectsV2Command({Bucket, Prefix: Key, MaxKeys: 1});
+    return this.client.send(command, abortBy(options.signal)).then(
+      // The key itself sorts before all that begin with it.
+      ({Contents}) => Contents?.[0]?.Key !== Key,
+      () => false,
+    );
+  }
+
+  /** Once for each store that is opened: the bucket is the same for all writes. */
+  private async checkLock(
+    key: string,
+    target: Target,
+    attributes: Attributes,
+    options: StoreOptions,
+  ): Promise<void> {
+    if (this.lockSeen || attributes.ObjectLockMode === undefined) return;
+    try {
+      await checkRetention(this.client, target, attributes, {url: this.url, signal: options.signal});
+    } catch (error) {
+      throw this.failure('checked for its lock', key, error, options);
     }
-    if (name === 'NoSuchBucket')
-      return new PraError('REPOSITORY_ABSENT', `${about}: there is no bucket ${this.bucket}`, {
-        next: ['make the bucket, or mend spec.repository.url'],
-        cause: error,
-      });
-    if (status === 401 || status === 403)
-      return new PraError('STORE_DENIED', `${about}: the store refused it (${name})`, {
-        next: ['check the credentials and the policy of the bucket'],
-        cause: error,
-      });
-    if (status === undefined)
-      return new PraError('STORE_UNREACHABLE', `${about}: the store does not answer`, {
-        why: reasonOf(error),
-        next: ['check spec.repository.endpoint and the network'],
-        cause: error,
-      });
-    return new PraError('STORE_FAILED', `${about}: the store answered ${status} ${name}`, {
-      next: ['run it again; if it stays so, look into the log of the store'],
-      cause: error,
-    });
+    this.lockSeen = true;
   }
-}
 
-const abort = (options: StoreOptions) => (options.signal === undefined ? {} : {abortSignal: options.signal});
-const statusOf = (error: unknown) =>
-  error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
-const isMissing = (error: unknown) =>
-  statusOf(error) === 404 && error instanceof Error && error.name !== 'NoSuchBucket';
-
-const isRace = (error: unknown) =>
-  statusOf(error) === 409 &&
-  error instanceof Error &&
-  ['ConditionalRequestConflict', 'OperationAborted'].includes(error.name);
-
-function trusting(caFile: string): Agent {
-  try {
-    return new Agent({ca: readFileSync(caFile), keepAlive: true});
-  } catch (error) {
-    throw new PraError('USAGE', `the certificates in ${caFile} cannot be read`, {
-      why: messageOf(error),
-      next: ['mend spec.repository.caFile'],
-      cause: error,
-    });
+  private failure(what: string, key: string, error: unknown, options: StoreOptions): PraError {
+    const about = `${key || 'the repository'} could not be ${what} in ${this.url}`;
+    return storeFailure(error, {about, bucket: this.bucket, signal: options.signal});
   }
-}
-
-function reasonOf(error: unknown): string {
-  return systemCodeOf(error) || messageOf(error);
 }

@@ -45,6 +45,10 @@ export const snapshotRootSchema = z.object({
   kind: z.literal('Snapshot'),
   id: z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/),
   createdAt: z.iso.datetime().describe('The moment that the snapshot stands for'),
+  dataAt: z.iso
+    .datetime()
+    .optional()
+    .describe('The moment that the data of volumes and the canary stand for, when it is an earlier one'),
   finishedAt: z.iso.datetime(),
   tool: z.string(),
   plan: z.object({name: z.string(), hash: digest}).optional(),
@@ -84,9 +88,11 @@ const sealedSchema = snapshotRootSchema.omit({...OPEN_FIELDS, mac: true});
 const openSchema = snapshotRootSchema.pick(OPEN_FIELDS);
 const storedSchema = openSchema.extend({sealed: z.string().regex(/^[A-Za-z0-9+/]+=*$/)});
 
-/** An id that sorts by time: `20261123T154501Z-1a2b3c4d`. */
+/** An id that sorts by time: `20261123T154501Z-1a2b3c4d`. Behind the dash are the milliseconds in hex, then what is random. */
 export function newSnapshotId(now: Date): string {
-  return `${now.toISOString().replaceAll(/[-:]|\.\d{3}/g, '')}-${randomBytes(4).toString('hex')}`;
+  const milliseconds = now.getUTCMilliseconds().toString(16).padStart(3, '0');
+  const random = randomBytes(3).toString('hex').slice(0, 5);
+  return `${now.toISOString().replaceAll(/[-:]|\.\d{3}/g, '')}-${milliseconds}${random}`;
 }
 
 export const rootKey = (id: string) => `snapshots/${id}.json`;

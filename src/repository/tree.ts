@@ -52,15 +52,25 @@ const directorySchema = z.object({
 });
 export type Directory = z.infer<typeof directorySchema>;
 
+/** Columns are long, and checking each number by a schema of its own takes longer than parsing them. */
+const integers = z.custom<number[]>(
+  value => Array.isArray(value) && value.every(one => Number.isSafeInteger(one)),
+  'not a list of integers',
+);
+const strings = z.custom<string[]>(
+  value => Array.isArray(value) && value.every(one => typeof one === 'string'),
+  'not a list of strings',
+);
+
 /** Columns, because they compress better than rows and are read faster. */
 const shardSchema = z.object({
-  n: z.array(z.string()).describe('names, sorted'),
-  d: z.base64().describe('digests, 8 bytes each'),
-  f: z.array(z.int()).describe('frame'),
-  o: z.array(z.int()).describe('offset, less the end of the object before'),
-  l: z.array(z.int()).describe('length'),
-  h: z.array(z.int()).describe('health, -1 for none'),
-  x: z.array(z.string()).optional().describe('names that are gone; only in a tree of changes'),
+  n: strings.describe('names, sorted'),
+  d: z.string().describe('digests, 8 bytes each'),
+  f: integers.describe('frame'),
+  o: integers.describe('offset, less the end of the object before'),
+  l: integers.describe('length'),
+  h: integers.describe('health, -1 for none'),
+  x: strings.optional().describe('names that are gone; only in a tree of changes'),
 });
 type StoredShard = z.infer<typeof shardSchema>;
 const groupSchema = z.array(shardSchema);

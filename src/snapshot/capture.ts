@@ -32,6 +32,11 @@ export interface Capture {
   resourceVersions: Record<string, string>;
   /** How many objects were left out, by reason. */
   excluded: Record<string, number>;
+  /** Kinds that were listed, and in which namespaces; undefined stands for the whole cluster. */
+  types: ResourceType[];
+  scopes: (string | undefined)[];
+  /** What the captured objects need. */
+  references: ReferenceCollector;
 }
 
 /** Kinds that are listed at the same time. */
@@ -52,13 +57,21 @@ export async function captureObjects(options: CaptureOptions): Promise<Capture> 
     ...options,
     pool,
     selection: compileSelect(select),
-    references: new ReferenceCollector(),
-    capture: {objects: 0, resourceVersions: {}, excluded: {}},
+    capture: {
+      objects: 0,
+      resourceVersions: {},
+      excluded: {},
+      types: [],
+      scopes: [],
+      references: new ReferenceCollector(),
+    },
   };
   try {
     const types = await discoverResources(cluster, {signal});
     const capturable = types.filter(type => run.selection.type(type));
     const scopes = listScopes(select, await selectNamespaces(run, types));
+    run.capture.types = capturable;
+    run.capture.scopes = scopes;
     await captureKinds(
       run,
       capturable.filter(type => type.namespaced),
@@ -68,7 +81,7 @@ export async function captureObjects(options: CaptureOptions): Promise<Capture> 
     if (select.clusterScoped === 'all') await captureKinds(run, clusterScoped, [undefined]);
     for (const rest of await pool.flush()) {
       await writer.addFrames(rest.frames, rest.packing);
-      run.references.merge(rest.references);
+      run.capture.references.merge(rest.references);
     }
     if (select.clusterScoped === 'referenced') await captureReferenced(run, clusterScoped);
     return run.capture;
@@ -80,7 +93,6 @@ export async function captureObjects(options: CaptureOptions): Promise<Capture> 
 interface CaptureRun extends CaptureOptions {
   pool: PagePool;
   selection: Selection;
-  references: ReferenceCollector;
   capture: Capture;
 }
 
@@ -88,7 +100,12 @@ interface CaptureRun extends CaptureOptions {
 async function selectNamespaces(run: CaptureRun, types: readonly ResourceType[]): Promise<string[]> {
   const type = types.find(candidate => groupKind(candidate) === 'Namespace');
   if (!type) throw new PraError('SNAPSHOT_FAILED', 'the cluster serves no namespaces');
-  const all = await listAll(run.cluster, CORE_TYPES.Namespace, {signal: run.signal});
+  const all = await listAll(run.cluster, CORE_TYPES.Namespace, {
+    signal: run.signal,
+    onResourceVersion: version => {
+      run.capture.resourceVersions.Namespace = version;
+    },
+  });
   const known = new Set(all.map(({metadata}) => metadata.name));
   const missing = run.select.namespaces.filter(name => !/[*?]/.test(name) && !known.has(name));
   if (missing.length > 0) {
@@ -157,6 +174,7 @@ async function captureList(
     }
     // Lists of several namespaces: the first is the oldest, and a watch may begin too early but not too late.
     capture.resourceVersions[groupKind(type)] ??= page.resourceVersion;
+    if (page.more) pool.prepare();
     const processing = pool.process(type, page.bytes);
     processing.catch(() => undefined); // rejects again where it is awaited
     pending.push(processing);
@@ -167,9 +185,14 @@ async function captureList(
   return taken.objects;
 }
 
-/** The cluster-scoped objects that those need which were captured. */
-async function captureReferenced(run: CaptureRun, types: readonly ResourceType[]): Promise<void> {
-  const wanted = types.filter(type => run.references.canHold(type));
+/** What is needed to write the cluster-scoped objects that others need. */
+export type ReferencedRun = Pick<CaptureRun, 'cluster' | 'writer' | 'signal' | 'onEvent'> & {
+  capture: Pick<Capture, 'objects' | 'resourceVersions' | 'excluded' | 'references'>;
+};
+
+/** Writes the cluster-scoped objects that those need which were captured. */
+export async function captureReferenced(run: ReferencedRun, types: readonly ResourceType[]): Promise<void> {
+  const wanted = types.filter(type => run.capture.references.canHold(type));
   const lists = await mapPool(wanted, CONCURRENCY, async type => {
     const objects = await listAll(run.cluster, type, {
       signal: run.signal,
@@ -179,18 +202,19 @@ async function captureReferenced(run: CaptureRun, types: readonly ResourceType[]
     });
     return objects.map(object => ({type, object}));
   });
-  for (const {type, object} of run.references.select(lists.flat())) await captureOne(run, type, object);
+  for (const {type, object} of run.capture.references.select(lists.flat()))
+    await captureOne(run, type, object);
   run.onEvent?.({type: 'progress', objects: run.capture.objects});
 }
 
 /** Writes one object, unless something else makes it again. */
-async function captureOne(run: CaptureRun, type: ResourceType, object: KubeObject): Promise<boolean> {
+async function captureOne(run: ReferencedRun, type: ResourceType, object: KubeObject): Promise<boolean> {
   const reason = reasonToExclude(object);
   if (reason !== undefined) {
     countExcluded(run.capture.excluded, groupKind(type), reason);
     return false;
   }
-  run.references.note(object, type);
+  run.capture.references.note(object, type);
   run.capture.objects += 1;
   await run.writer.addObject(type, canonicalObject(object), healthOf(object));
   return true;

@@ -4,6 +4,7 @@ import {readIdentity} from '../cluster/identity.ts';
 import {PraError} from '../errors.ts';
 import {Lock} from '../repository/lock.ts';
 import {ObjectSetWriter} from '../repository/object-set-writer.ts';
+import {clearPending} from '../repository/pending.ts';
 import type {Repository} from '../repository/repository.ts';
 import {
   findRoot,
@@ -16,7 +17,7 @@ import {type Clock, systemClock} from '../std/clock.ts';
 import {mapPool} from '../std/pool.ts';
 import {type DumpRequest, dumpVolume, type Exec} from '../volume/dump.ts';
 import type {Restic} from '../volume/restic.ts';
-import {captureObjects} from './capture.ts';
+import {type Capture, captureObjects} from './capture.ts';
 import type {SnapshotListener} from './event.ts';
 import {findHookPods, type HookRule} from './hook-pods.ts';
 import {withHooks} from './hooks.ts';
@@ -32,6 +33,8 @@ export interface CreateOptions {
   volumes: readonly VolumeRule[];
   /** Commands in pods before baselines, dumps and objects are taken, and after them. */
   hooks?: readonly HookRule[] | undefined;
+  /** Compares with no earlier snapshot, and writes everything. */
+  full?: boolean | undefined;
   /** Name and version of what takes it, `pra/0.1.0`. */
   tool: string;
   /** Writes a nonce into the source, before anything is read from it. */
@@ -40,6 +43,8 @@ export interface CreateOptions {
   readBaselines?: ((signal: AbortSignal) => Promise<SnapshotRoot['baselines']>) | undefined;
   /** Keeps the dumps. Needed when a rule of `volumes` has the method dump. */
   restic?: Restic | undefined;
+  /** Told what the objects were captured from. */
+  onCapture?: ((capture: Capture) => void) | undefined;
   clock?: Clock | undefined;
   signal: AbortSignal;
   onEvent?: SnapshotListener | undefined;
@@ -89,7 +94,11 @@ async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<S
   onEvent?.({type: 'phase', phase: 'canary'});
   const canary = await options.writeCanary?.(signal);
   const parent = await findParent(repository, plan?.name, source.uid, signal);
-  const writer = new ObjectSetWriter(repository, {parent, signal});
+  const writer = new ObjectSetWriter(repository, {
+    parent: options.full ? undefined : parent,
+    run: options.full ? undefined : id,
+    signal,
+  });
   const known = (await writer.open())?.memory;
   const hooked = await withHooks({pods, exec: execIn(cluster), signal, onEvent}, async () => {
     onEvent?.({type: 'phase', phase: 'baselines'});
@@ -98,6 +107,7 @@ async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<S
     const volumes = await mapPool(dumps, DUMPS, request => dump(options, id, request));
     onEvent?.({type: 'phase', phase: 'objects'});
     const capture = await captureObjects({cluster, select, writer, known, signal, onEvent});
+    options.onCapture?.(capture);
     return {baselines, volumes, capture};
   });
   const {baselines, volumes, capture} = hooked.value;
@@ -116,7 +126,7 @@ async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<S
     namespaces,
     counts,
     trees,
-    ...(parent ? {parent: parent.id} : {}),
+    ...(parent && !options.full ? {parent: parent.id} : {}),
     resourceVersions: capture.resourceVersions,
     volumes,
     ...(canary ? {canary} : {}),
@@ -126,6 +136,7 @@ async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<S
   };
   await lock.confirm(signal);
   const written = await writeRoot(repository, root, {signal});
+  await clearPending(repository, id);
   onEvent?.({type: 'done', id, excluded: capture.excluded});
   return written;
 }

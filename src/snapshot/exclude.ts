@@ -64,6 +64,13 @@ export function reasonToExclude(object: KubeObject): string | undefined {
 /** Whether objects of a kind are judged by more than whether they are being deleted. */
 export const isJudged = (kind: string) => EXCLUDED_KINDS[kind] !== undefined || BY_KIND[kind] !== undefined;
 
+/** What an object of a kind has in its JSON if it is one that `BY_KIND` leaves out; others need no closer look. */
+export const EXCLUSION_MARKS: Readonly<Record<string, Buffer>> = {
+  Secret: Buffer.from('"kubernetes.io/service-account-token"'),
+  ConfigMap: Buffer.from('"kube-root-ca.crt"'),
+  'ReplicaSet.apps': Buffer.from('"ownerReferences"'),
+};
+
 export const BEING_DELETED = 'was being deleted';
 
 type Judge = (object: KubeObject) => string | undefined;

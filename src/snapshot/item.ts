@@ -1,4 +1,5 @@
 import type {KubeObject} from '../cluster/object.ts';
+import type {ByteSearch} from '../std/byte-search.ts';
 import type {ByteSink} from '../std/byte-sink.ts';
 import {isJsonObject} from '../std/json-at.ts';
 import {type JsonReader, MalformedJson, malformed, stringOf} from '../std/json-reader.ts';
@@ -26,6 +27,8 @@ const VOLATILE = [
   'managedFields',
 ].map(quoted);
 
+const NONE: [number, number] = [-1, -1];
+
 const COMMA = 0x2c;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
@@ -40,10 +43,11 @@ export class Item {
   namespace = '';
   isBeingDeleted = false;
   hasStatus = false;
-  private input: Uint8Array = new Uint8Array();
+  private input: Buffer = Buffer.alloc(0);
   private start = 0;
-  private hasApiVersion = false;
-  private hasKind = false;
+  /** Its own fields, start and end; -1 where the list says it once for all. */
+  private apiVersion: [start: number, end: number] = NONE;
+  private kind: [start: number, end: number] = NONE;
   /** Start and end of what is kept, in the order of the input; members that follow each other are one range. */
   private readonly top: number[] = [];
   private readonly metadata: number[] = [];
@@ -53,12 +57,12 @@ export class Item {
   private readonly allTop: number[] = [];
   private readonly allMetadata: number[] = [];
 
-  /** Reads the item at the position of the reader, which then stands behind it. */
-  read(reader: JsonReader): void {
-    this.input = reader.input;
+  /** Reads the item at the position of the reader in its page, and leaves the reader behind it. */
+  read(reader: JsonReader, page: Buffer): void {
+    this.input = page;
     this.start = reader.at;
-    this.hasApiVersion = false;
-    this.hasKind = false;
+    this.apiVersion = NONE;
+    this.kind = NONE;
     this.name = '';
     this.namespace = '';
     this.before = -1;
@@ -79,12 +83,15 @@ export class Item {
         previous = false;
         continue;
       }
-      const kept = !reader.isKey(STATUS);
-      if (!kept) this.hasStatus = true;
-      else if (reader.isKey(API_VERSION)) this.hasApiVersion = true;
-      else if (reader.isKey(KIND)) this.hasKind = true;
+      const isStatus = reader.isKey(STATUS);
+      const isApiVersion = reader.isKey(API_VERSION);
+      const isKind = reader.isKey(KIND);
+      if (isStatus) this.hasStatus = true;
       reader.skip();
       this.allTop.push(keyStart, keyEnd, at, reader.at);
+      if (isApiVersion) this.apiVersion = [keyStart, reader.at];
+      else if (isKind) this.kind = [keyStart, reader.at];
+      const kept = !isStatus && !isApiVersion && !isKind;
       if (kept) keep(this.top, previous, keyStart, reader.at);
       previous = kept;
     }
@@ -109,26 +116,36 @@ export class Item {
   }
 
   /** Appends the object as it is kept: what the server sent, without status and what it writes into metadata by itself. */
-  write(sink: ByteSink, {head, hasTemplate}: ItemForm): void {
+  write(sink: ByteSink, {head, nulls}: ItemForm): void {
     sink.byte(OPEN_BRACE);
-    if (!this.hasApiVersion) sink.bytes(head.apiVersion, 0, head.apiVersion.length);
-    if (!this.hasKind) sink.bytes(head.kind, 0, head.kind.length);
-    this.writeTop(sink, hasTemplate, 0, this.before);
+    // In front in any case, so that an object has the same bytes from a list, which does not repeat them, and from a watch.
+    this.writeOwn(sink, this.apiVersion, head.apiVersion);
+    this.writeOwn(sink, this.kind, head.kind);
+    this.writeTop(sink, nulls, 0, this.before);
     sink.bytes(METADATA_BEGIN, 0, METADATA_BEGIN.length);
     this.writeRanges(sink, this.metadata, 0, this.metadata.length);
     sink.last(CLOSE_BRACE);
     sink.byte(COMMA);
-    this.writeTop(sink, hasTemplate, this.before, this.top.length);
+    this.writeTop(sink, nulls, this.before, this.top.length);
     sink.last(CLOSE_BRACE);
   }
 
-  private writeTop(sink: ByteSink, hasTemplate: boolean, from: number, to: number): void {
-    if (!hasTemplate) {
+  private writeOwn(sink: ByteSink, [start, end]: [number, number], otherwise: Buffer): void {
+    if (start < 0) {
+      sink.bytes(otherwise, 0, otherwise.length);
+      return;
+    }
+    sink.bytes(this.input, start, end);
+    sink.byte(COMMA);
+  }
+
+  private writeTop(sink: ByteSink, nulls: ByteSearch | undefined, from: number, to: number): void {
+    if (!nulls) {
       this.writeRanges(sink, this.top, from, to);
       return;
     }
     for (let i = from; i < to; i += 2) {
-      writeWithoutNulls(sink, this.input, this.top[i] ?? 0, this.top[i + 1] ?? 0);
+      writeWithoutNulls(sink, this.input, nulls, this.top[i] ?? 0, this.top[i + 1] ?? 0);
       sink.byte(COMMA);
     }
   }
@@ -143,8 +160,8 @@ export class Item {
   /** The object as the server sent it, status included; parsed where it is looked at, and valid until the next `read`. */
   view({apiVersion, kind}: {apiVersion: string; kind: string}): KubeObject {
     const extra: Record<string, unknown> = {metadata: lazyMembers(this.input, this.allMetadata)};
-    if (!this.hasApiVersion) extra.apiVersion = apiVersion;
-    if (!this.hasKind) extra.kind = kind;
+    if (this.apiVersion === NONE) extra.apiVersion = apiVersion;
+    if (this.kind === NONE) extra.kind = kind;
     const object = lazyMembers(this.input, this.allTop, extra);
     if (!isKubeObject(object)) throw malformed(this.start);
     return object;
@@ -152,27 +169,32 @@ export class Item {
 }
 
 /** Old Go types write it into every embedded template. In a string its quotes would be escaped. */
-const NULL_CREATION = Buffer.from('"creationTimestamp":null');
+export const NULL_CREATION = Buffer.from('"creationTimestamp":null');
 
 /** Appends a range without the fields that only say that there is no time. */
-function writeWithoutNulls(sink: ByteSink, input: Uint8Array, start: number, end: number): void {
-  const bytes = Buffer.from(input.buffer, input.byteOffset + start, end - start);
-  let from = 0;
-  for (let at = bytes.indexOf(NULL_CREATION); at >= 0; at = bytes.indexOf(NULL_CREATION, from)) {
+function writeWithoutNulls(
+  sink: ByteSink,
+  input: Buffer,
+  nulls: ByteSearch,
+  start: number,
+  end: number,
+): void {
+  let from = start;
+  for (let at = nulls.in(from, end); at >= 0; at = nulls.in(from, end)) {
     const next = at + NULL_CREATION.length;
-    const isFollowed = bytes[next] === COMMA;
+    const isFollowed = input[next] === COMMA;
     // The comma behind it, or else that before it, goes too.
-    sink.bytes(bytes, from, !isFollowed && bytes[at - 1] === COMMA ? at - 1 : at);
+    sink.bytes(input, from, !isFollowed && input[at - 1] === COMMA ? at - 1 : at);
     from = isFollowed ? next + 1 : next;
   }
-  sink.bytes(bytes, from, bytes.length);
+  sink.bytes(input, from, end);
 }
 
 /** What the items of a list lack, in bytes with a comma behind. */
 export interface ItemForm {
-  head: {apiVersion: Uint8Array; kind: Uint8Array};
-  /** Whether objects of the kind have templates. */
-  hasTemplate: boolean;
+  head: {apiVersion: Buffer; kind: Buffer};
+  /** Finds `NULL_CREATION` in the page, for kinds that have templates. */
+  nulls: ByteSearch | undefined;
 }
 
 /** Adds a range, or makes the last one longer when nothing between was left out. */

@@ -2,12 +2,14 @@ import {isAt, JsonReader, parseRange, stringOf} from '../std/json-reader.ts';
 
 const OPEN_BRACE = 0x7b;
 const QUOTE = 0x22;
+/** Objects up to this length are parsed whole, which is then faster than to look for single fields. */
+const SMALL = 512;
 
 /**
  * An object of JSON in bytes that parses what is asked for, when it is asked for: rules look at few fields of many
  * objects. For its readers it is a plain object; it cannot be changed.
  */
-export function lazyObject(input: Uint8Array, start: number): Record<string, unknown> {
+export function lazyObject(input: Buffer, start: number): Record<string, unknown> {
   return new Proxy({}, new LazyHandler(input, start, NOTHING, undefined));
 }
 
@@ -17,7 +19,7 @@ export function lazyObject(input: Uint8Array, start: number): Record<string, unk
  * @param extra fields that the bytes do not have
  */
 export function lazyMembers(
-  input: Uint8Array,
+  input: Buffer,
   ranges: readonly number[],
   extra: Readonly<Record<string, unknown>> = NOTHING,
 ): Record<string, unknown> {
@@ -32,7 +34,7 @@ const KEYS = new Map<string, Uint8Array>();
 const MAX_KEYS = 500;
 
 class LazyHandler implements ProxyHandler<Record<string, unknown>> {
-  private readonly input: Uint8Array;
+  private readonly input: Buffer;
   private readonly start: number;
   private readonly extra: Readonly<Record<string, unknown>>;
   private known: Map<string, unknown> | undefined;
@@ -40,7 +42,7 @@ class LazyHandler implements ProxyHandler<Record<string, unknown>> {
   private ranges: readonly number[] | undefined;
 
   constructor(
-    input: Uint8Array,
+    input: Buffer,
     start: number,
     extra: Readonly<Record<string, unknown>>,
     ranges: readonly number[] | undefined,
@@ -87,7 +89,7 @@ class LazyHandler implements ProxyHandler<Record<string, unknown>> {
   private read(index: number): unknown {
     const {input} = this;
     const [start = 0, end = 0] = [this.members()[index + 2], this.members()[index + 3]];
-    if (input[start] === OPEN_BRACE) return lazyObject(input, start);
+    if (input[start] === OPEN_BRACE && end - start > SMALL) return lazyObject(input, start);
     return input[start] === QUOTE ? stringOf(input, start, end) : parseRange(input, start, end);
   }
 

@@ -22,6 +22,11 @@ export interface PoolRest {
   references: References;
 }
 
+/**
+ * On two cores a thread more costs more than it brings: this one receives what the other core, or the network, can give.
+ */
+const threadsFor = (cores: number) => (cores < 4 ? 0 : Math.min(MAX_THREADS, cores - 2));
+
 interface Thread {
   packing: Packing;
   process(type: ResourceType, bytes: Uint8Array<ArrayBuffer>): Promise<ProcessedPage>;
@@ -39,19 +44,25 @@ export class PagePool {
   private readonly waiting: ((thread: Thread) => void)[] = [];
   private bytes = 0;
 
-  constructor(
-    options: ProcessorOptions,
-    size = Math.min(MAX_THREADS, Math.max(1, availableParallelism() - 1)),
-  ) {
+  /** @param size threads; with none, pages are processed in this one */
+  constructor(options: ProcessorOptions, size = threadsFor(availableParallelism())) {
     this.options = options;
     this.size = size;
     this.inline = inlineThread(options);
   }
 
+  /** Starts a thread, because many pages are to come. */
+  prepare(): void {
+    if (this.size === 0 || this.workers.length > 0) return;
+    const worker = workerThread(this.options);
+    this.workers.push(worker);
+    this.idle.push(worker);
+  }
+
   /** Waits for a free thread, so that no more pages are in memory than can be worked on. */
   async process(type: ResourceType, bytes: Uint8Array<ArrayBuffer>): Promise<PoolPage> {
     this.bytes += bytes.length;
-    if (this.bytes <= INLINE_BYTES) return this.run(this.inline, type, bytes);
+    if (this.size === 0 || this.bytes <= INLINE_BYTES) return this.run(this.inline, type, bytes);
     const thread = await this.acquire();
     try {
       return await this.run(thread, type, bytes);

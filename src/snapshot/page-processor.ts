@@ -4,10 +4,11 @@ import {DigestSet} from '../repository/digest.ts';
 import {ObjectPacker, type PackerKeys, type SealedFrame} from '../repository/object-packer.ts';
 import {noObjects, type PackedObjects} from '../repository/object-set-writer.ts';
 import type {Health} from '../repository/tree.ts';
+import {ByteSearch} from '../std/byte-search.ts';
 import {numberAt} from '../std/json-at.ts';
 import {JsonReader} from '../std/json-reader.ts';
-import {BEING_DELETED, groupKind, isJudged, reasonToExclude} from './exclude.ts';
-import {Item} from './item.ts';
+import {BEING_DELETED, EXCLUSION_MARKS, groupKind, isJudged, reasonToExclude} from './exclude.ts';
+import {Item, NULL_CREATION} from './item.ts';
 import {CLASS_FIELD, ReferenceCollector, type References, refersAlways} from './referenced.ts';
 import {compileSelect, type Selection, type SnapshotSelect} from './select.ts';
 
@@ -47,8 +48,9 @@ export class PageProcessor {
   /** @throws MalformedJson when the page is not a list of objects */
   process(type: ResourceType, bytes: Uint8Array): ProcessedPage {
     const page: ProcessedPage = {objects: noObjects(), excluded: {}, frames: []};
-    const kind = new KindForm(type, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
-    const reader = new JsonReader(bytes);
+    const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const kind = new KindForm(type, input);
+    const reader = new JsonReader(input);
     while (reader.member()) {
       if (!reader.isKey(ITEMS) || bytes[reader.at] !== OPEN_BRACKET) reader.skip();
       else while (reader.item()) this.processItem(kind, reader, page);
@@ -65,22 +67,24 @@ export class PageProcessor {
   private processItem(kind: KindForm, reader: JsonReader, page: ProcessedPage): void {
     const {item, packer} = this;
     const start = reader.at;
-    item.read(reader);
+    item.read(reader, kind.page);
     if (!this.isSelected(item.namespace)) return;
     const refers = kind.mayRefer(start, reader.at);
+    const judged = kind.mayBeExcluded(start, reader.at);
     // Most objects need no closer look, and making what rules look at costs as much as all the rest.
     const object =
-      refers || item.hasStatus || kind.isJudged || this.selection.byLabels ? item.view(kind) : undefined;
+      refers || judged || item.hasStatus || this.selection.byLabels ? item.view(kind) : undefined;
     if (object && !this.selection.labels(object)) return;
     const reason =
-      (object && kind.isJudged ? reasonToExclude(object) : undefined) ??
+      (object && judged ? reasonToExclude(object) : undefined) ??
       (item.isBeingDeleted ? BEING_DELETED : undefined);
     if (reason !== undefined) {
       countExcluded(page.excluded, kind.groupKind, reason);
       return;
     }
     if (object && refers) this.references.note(object, kind.type);
-    packer.add(sink => item.write(sink, kind));
+    item.write(packer.begin(), kind);
+    packer.end();
     const {objects} = page;
     objects.names.push(item.name);
     objects.namespaces.push(item.namespace);
@@ -104,26 +108,28 @@ export class PageProcessor {
 
 const OPEN_BRACKET = 0x5b;
 
+/** Groups with kinds whose templates old Go types write `creationTimestamp: null` into. */
+const HAVE_TEMPLATES = new Set(['', 'apps', 'batch']);
+
 /** What items of a list lack, since the list says it once. */
 class KindForm {
   readonly type: ResourceType;
   readonly groupKind: string;
   readonly apiVersion: string;
   readonly kind: string;
-  readonly head: {apiVersion: Uint8Array; kind: Uint8Array};
-  /** Kinds whose templates old Go types write `creationTimestamp: null` into. */
-  readonly hasTemplate: boolean;
-  readonly isJudged: boolean;
+  readonly head: {apiVersion: Buffer; kind: Buffer};
+  readonly nulls: ByteSearch | undefined;
+  private readonly marks: ByteSearch | undefined;
+  private readonly isJudged: boolean;
   private readonly refersAlways: boolean;
-  private readonly page: Buffer;
-  /** Where the next class is named in the page; -1 when there is none. */
-  private nextClass: number;
+  readonly page: Buffer;
+  private readonly classes: ByteSearch;
 
   constructor(type: ResourceType, page: Buffer) {
     this.type = type;
     this.page = page;
     this.refersAlways = refersAlways(type);
-    this.nextClass = page.indexOf(CLASS_FIELD);
+    this.classes = new ByteSearch(page, CLASS_FIELD);
     this.groupKind = groupKind(type);
     this.apiVersion = apiVersionOf(type);
     this.kind = type.kind;
@@ -131,15 +137,20 @@ class KindForm {
       apiVersion: Buffer.from(`"apiVersion":${JSON.stringify(this.apiVersion)},`),
       kind: Buffer.from(`"kind":${JSON.stringify(type.kind)},`),
     };
-    this.hasTemplate = ['', 'apps', 'batch'].includes(type.group);
+    this.nulls = HAVE_TEMPLATES.has(type.group) ? new ByteSearch(page, NULL_CREATION) : undefined;
     this.isJudged = isJudged(this.groupKind);
+    const mark = EXCLUSION_MARKS[this.groupKind];
+    this.marks = mark && new ByteSearch(page, mark);
+  }
+
+  /** Whether something else may make the object in this range again. Ranges are asked for in their order. */
+  mayBeExcluded(start: number, end: number): boolean {
+    return this.isJudged && (!this.marks || this.marks.in(start, end) >= 0);
   }
 
   /** Whether the object in this range can need something else. Ranges are asked for in their order. */
   mayRefer(start: number, end: number): boolean {
-    while (this.nextClass >= 0 && this.nextClass < start)
-      this.nextClass = this.page.indexOf(CLASS_FIELD, this.nextClass + 1);
-    return this.refersAlways || (this.nextClass >= 0 && this.nextClass < end);
+    return this.refersAlways || this.classes.in(start, end) >= 0;
   }
 }
 

@@ -16,12 +16,12 @@ export class ByteSink {
     this.buffer[this.length++] = byte;
   }
 
-  bytes(from: Uint8Array, start: number, end: number): void {
+  bytes(from: Buffer, start: number, end: number): void {
     const count = end - start;
     if (this.length + count > this.buffer.length) this.grow(count);
     const {buffer} = this;
     if (count > SHORT) {
-      buffer.set(from.subarray(start, end), this.length);
+      from.copy(buffer, this.length, start, end);
       this.length += count;
       return;
     }

@@ -13,13 +13,13 @@ const LITERALS = ['true', 'false', 'null'].map(text => Buffer.from(text));
 
 /** Walks over JSON in bytes without making values of it. Input comes from a server: what is no JSON is an error. */
 export class JsonReader {
-  readonly input: Uint8Array;
+  readonly input: Buffer;
   at = 0;
   /** Where the key of the last member lies, with its quotes. */
   keyStart = 0;
   keyEnd = 0;
 
-  constructor(input: Uint8Array, at = 0) {
+  constructor(input: Buffer, at = 0) {
     this.input = input;
     this.at = at;
   }
@@ -111,7 +111,7 @@ export class JsonReader {
 }
 
 /** Parses a range of JSON. */
-export function parseRange(input: Uint8Array, start: number, end: number): unknown {
+export function parseRange(input: Buffer, start: number, end: number): unknown {
   try {
     return JSON.parse(textOf(input, start, end));
   } catch {
@@ -120,7 +120,7 @@ export function parseRange(input: Uint8Array, start: number, end: number): unkno
 }
 
 /** The string that a range with its quotes holds. */
-export function stringOf(input: Uint8Array, start: number, end: number): string {
+export function stringOf(input: Buffer, start: number, end: number): string {
   let text = '';
   for (let at = start + 1; at < end - 1; at += 1) {
     const byte = input[at];
@@ -131,23 +131,37 @@ export function stringOf(input: Uint8Array, start: number, end: number): string 
   return text;
 }
 
-function textOf(input: Uint8Array, start: number, end: number): string {
-  return Buffer.from(input.buffer, input.byteOffset + start, end - start).toString('utf8');
+function textOf(input: Buffer, start: number, end: number): string {
+  return input.toString('utf8', start, end);
 }
 
+/** Strings longer than this are searched by the runtime, which is faster but costs a call. */
+const LONG_STRING = 64;
+
 /** The position behind the string that begins here. */
-export function endOfString(input: Uint8Array, start: number): number {
+export function endOfString(input: Buffer, start: number): number {
   if (input[start] !== QUOTE) throw malformed(start);
-  for (let at = start + 1; ; at += 1) {
+  const short = start + LONG_STRING;
+  for (let at = start + 1; at < short; at += 1) {
     const byte = input[at];
     if (byte === QUOTE) return at + 1;
     if (byte === BACKSLASH) at += 1;
     else if (byte === undefined || byte < SPACE) throw malformed(at);
   }
+  return endOfLongString(input, start);
+}
+
+function endOfLongString(input: Buffer, start: number): number {
+  for (let at = input.indexOf(QUOTE, start + 1); at >= 0; at = input.indexOf(QUOTE, at + 1)) {
+    let slashes = 0;
+    while (input[at - 1 - slashes] === BACKSLASH) slashes += 1;
+    if (slashes % 2 === 0) return at + 1;
+  }
+  throw malformed(start);
 }
 
 /** The position behind the number or literal that begins here. */
-export function endOfScalar(input: Uint8Array, start: number): number {
+export function endOfScalar(input: Buffer, start: number): number {
   for (const literal of LITERALS) if (isAt(literal, input, start)) return start + literal.length;
   let at = start;
   for (;;) {
@@ -161,7 +175,7 @@ export function endOfScalar(input: Uint8Array, start: number): number {
 }
 
 /** Whether the input has these bytes at the position. */
-export function isAt(bytes: Uint8Array, input: Uint8Array, start: number): boolean {
+export function isAt(bytes: Uint8Array, input: Buffer, start: number): boolean {
   for (let i = 0; i < bytes.length; i += 1) if (input[start + i] !== bytes[i]) return false;
   return true;
 }

@@ -2,7 +2,7 @@ import type {KeyInfo, KeyList} from '../repository/key/list.ts';
 import {formatDuration} from '../std/duration.ts';
 import {renderTable} from './table.ts';
 
-/** `pra repo key list`. */
+/** `pra repository key list`. */
 export function renderKeyList(list: KeyList, now: Date): string {
   const table = renderTable(
     ['ID', 'KIND', 'FOR', 'OPENS', 'AGE'],

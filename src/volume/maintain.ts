@@ -7,8 +7,6 @@ const snapshotsSchema = z.array(z.object({id: z.string()}));
 
 /** What is not done often takes as long as it takes; the store is asked for by restic itself. */
 const LONG_MS = 12 * 3_600_000;
-/** How long restic waits for its own locks. */
-const RETRY_LOCK = '--retry-lock=10m';
 
 /** What keeps restic's repository in order. */
 export interface VolumeMaintenance extends VolumeStore {
@@ -33,16 +31,16 @@ export async function maintainVolumes(options: ResticOptions): Promise<VolumeMai
       return parse(stdout).map(({id}) => id);
     },
     async forget(ids) {
-      await quick(['forget', RETRY_LOCK, '--prune', ...ids], [], LONG_MS);
+      await quick(['forget', '--prune', ...ids], [], LONG_MS);
     },
     async check({readData}) {
-      const args = ['check', RETRY_LOCK, ...(readData ? ['--read-data'] : [])];
+      const args = ['check', ...(readData ? ['--read-data'] : [])];
       const {exitCode, stderr, stdout} = await quick(args, [1], LONG_MS);
       if (exitCode === 0) return [];
       const lines = `${stdout}\n${stderr}`
         .split('\n')
         .filter(line => /error|fatal|damaged|missing/i.test(line));
-      return lines.length > 0 ? lines.slice(0, 20) : ['restic check failed'];
+      return lines.length > 0 ? lines.slice(0, 20) : [`restic check failed: ${stderr.trim().slice(0, 500)}`];
     },
     async unlock() {
       await quick(['unlock']);

@@ -9,12 +9,16 @@ import type {Repository} from '../repository/repository.ts';
 import type {Store} from '../repository/store.ts';
 import {type ProcessResult, runProcess} from '../std/process.ts';
 import {resolveTool} from '../tool/resolve.ts';
+import {type Environment, resticEnvironment} from './restic-environment.ts';
 
 const STDERR_BYTES = 16 * 1024;
 const QUICK_TIMEOUT_MS = 120_000;
 const STALL_MS = 120_000;
 /** restic makes it last, so that its repository exists when this does. */
 const CONFIG = 'volumes/config';
+
+/** What restic says of a lock that it may not write, at its first attempt and at its last. */
+const LOCK_REFUSED = /<lock\/\w+>\)[^\n]*denied|unable to create lock[\s\S]*denied/i;
 
 const summarySchema = z.object({message_type: z.literal('summary'), snapshot_id: z.string()});
 
@@ -54,7 +58,7 @@ export async function openRestic(options: ResticOptions): Promise<Restic> {
   const {there, program, quick} = await connect(options);
   if (!there) await quick(['init']);
   else {
-    const opened = await quick(['cat', 'config', '--quiet'], [1, 12]);
+    const opened = await quick(['cat', 'config', '--quiet', '--no-lock'], [1, 12]);
     if (opened.exitCode !== 0 && /wrong password/i.test(opened.stderr))
       throw new PraError('REPOSITORY_WRONG_KEY', 'the volumes were saved with another key', {
         why: opened.stderr.trim(),
@@ -78,35 +82,52 @@ export async function connect(options: ResticOptions): Promise<{
   // It says what is wrong with a store better than restic does, which tells a missing repository from nothing else.
   const there = await options.repository.store.has(CONFIG, options);
   const {path} = await resolveTool('restic', {signal: options.signal});
-  const env = environment(options.repository, options.store ?? {});
+  const environment = await resticEnvironment(options.repository, options.store ?? {});
   const args = ['--no-cache', ...(options.store?.caFile ? ['--cacert', options.store.caFile] : [])];
   if (options.store?.pathStyle !== undefined)
     args.push('-o', `s3.bucket-lookup=${options.store.pathStyle ? 'path' : 'dns'}`);
-  const quick = (
+  const quick = async (
     more: string[],
     okCodes: number[] = [],
     timeoutMs = QUICK_TIMEOUT_MS,
   ): Promise<ProcessResult> =>
     runProcess(path, [...args, ...more], {
-      env,
+      env: await environment(),
       timeoutMs,
       signal: options.signal,
       okCodes,
     }).catch((error: unknown) => {
       if (error instanceof PraError && error.code === 'INTERRUPTED') throw stopReason(options.signal, error);
+      if (more[0] === 'init') throwIfDenied(error, options.repository.store.url);
       throw new PraError('RESTIC_FAILED', `restic ${more[0]} failed`, {
         why: error instanceof PraError ? (error.why ?? error.message) : messageOf(error),
         cause: error,
       });
     });
-  const program = {path, args, env, store: options.repository.store, stallMs: options.stallMs ?? STALL_MS};
+  const program = {
+    path,
+    args,
+    environment,
+    store: options.repository.store,
+    stallMs: options.stallMs ?? STALL_MS,
+  };
   return {there, program, quick};
+}
+
+/** restic asks whether there is a bucket before it makes a repository, which policies of one prefix do not allow. */
+function throwIfDenied(error: unknown, url: string): void {
+  if (!(error instanceof PraError) || !/access ?denied|forbidden/i.test(error.why ?? '')) return;
+  throw new PraError('STORE_DENIED', `these credentials cannot make ${url}/volumes`, {
+    why: 'restic, which keeps the volumes, asks once for the whole bucket',
+    next: ['take the first snapshot with credentials that may list the whole bucket; later, a writer does'],
+    cause: error,
+  });
 }
 
 interface Program {
   path: string;
   args: readonly string[];
-  env: Record<string, string | undefined>;
+  environment: () => Promise<Environment>;
   store: Store;
   stallMs: number;
 }
@@ -128,10 +149,8 @@ async function backup(
     options.filename,
     ...tags,
   ];
-  const child = spawn(program.path, args, {
-    env: {...process.env, ...program.env},
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const env = {...process.env, ...(await program.environment())};
+  const child = spawn(program.path, args, {env, stdio: ['pipe', 'pipe', 'pipe']});
   const ended = endOf(child);
   const printed = collect(child.stdout);
   const errors = collect(child.stderr);
@@ -168,40 +187,61 @@ function restore(
   program: Program,
   options: {snapshotId: string; filename: string; signal: AbortSignal},
 ): {stream: Readable; done: Promise<{bytes: number; sha256: string}>} {
-  const args = [...program.args, 'dump', options.snapshotId, `/${options.filename}`];
-  const child = spawn(program.path, args, {
-    env: {...process.env, ...program.env},
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const ended = endOf(child);
-  const errors = collect(child.stderr);
-  const meter = new Meter();
   const stream = new PassThrough();
-  const watch = watchProgress(program, child, meter, options.signal);
   const flow = async () => {
     try {
-      // The reader must not see an end before restic has said that it was one.
-      await pipeline(child.stdout, meter, stream, {end: false, signal: watch.signal});
-      const exitCode = await ended;
-      watch.signal.throwIfAborted();
-      if (exitCode !== 0)
-        throw new PraError('RESTIC_FAILED', `restic dump failed with exit code ${exitCode}`, {
-          why: errors().trim(),
-        });
+      // Who may only read cannot lock. Without a lock, a prune beside it makes a restore fail, and never makes it wrong.
+      const result =
+        (await dump(program, {...options, stream, locked: true})) ??
+        (await dump(program, {...options, stream, locked: false}));
+      if (!result) throw new PraError('RESTIC_FAILED', 'restic needs a lock that it may not write');
       stream.end();
-      return meter.result();
+      return result;
     } catch (error) {
-      child.kill('SIGKILL');
-      const shown = watch.signal.aborted ? stopReason(watch.signal, error) : error;
-      stream.destroy(shown instanceof Error ? shown : new Error(messageOf(shown)));
-      throw shown;
-    } finally {
-      watch.stop();
+      stream.destroy(error instanceof Error ? error : new Error(messageOf(error)));
+      throw error;
     }
   };
   const done = flow();
   done.catch(() => undefined); // the caller awaits it after the stream
   return {stream, done};
+}
+
+/**
+ * One run of `restic dump`. It does not end the stream: the reader must not see an end before restic has said that it was one.
+ * @returns undefined when it was refused a lock, and has written nothing.
+ */
+async function dump(
+  program: Program,
+  run: {snapshotId: string; filename: string; stream: PassThrough; locked: boolean; signal: AbortSignal},
+): Promise<{bytes: number; sha256: string} | undefined> {
+  const env = {...process.env, ...(await program.environment())};
+  const args = [...program.args, ...(run.locked ? [] : ['--no-lock'])];
+  const child = spawn(program.path, [...args, 'dump', run.snapshotId, `/${run.filename}`], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = endOf(child);
+  const errors = collect(child.stderr);
+  // It would try again for a minute.
+  child.stderr.on('data', () => void (run.locked && LOCK_REFUSED.test(errors()) && child.kill('SIGKILL')));
+  const meter = new Meter();
+  const watch = watchProgress(program, child, meter, run.signal);
+  try {
+    await pipeline(child.stdout, meter, run.stream, {end: false, signal: watch.signal});
+    const exitCode = await ended;
+    watch.signal.throwIfAborted();
+    if (exitCode === 0) return meter.result();
+    if (run.locked && meter.bytes === 0 && LOCK_REFUSED.test(errors())) return undefined;
+    throw new PraError('RESTIC_FAILED', `restic dump failed with exit code ${exitCode}`, {
+      why: errors().trim(),
+    });
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw watch.signal.aborted ? stopReason(watch.signal, error) : error;
+  } finally {
+    watch.stop();
+  }
 }
 
 /**
@@ -291,32 +331,4 @@ function jsonOf(line: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** The password goes by the environment of the child alone: arguments can be read by every process of the machine. */
-function environment(repository: Repository, store: OpenStoreOptions): Record<string, string | undefined> {
-  const {url} = repository.store;
-  const password = {RESTIC_PASSWORD: repository.volumePassword(), RESTIC_PROGRESS_FPS: '1'};
-  if (url.startsWith('file://'))
-    return {...password, RESTIC_REPOSITORY: `${url.slice('file://'.length)}/volumes`};
-  const endpoint =
-    store.endpoint ??
-    process.env.AWS_ENDPOINT_URL_S3 ??
-    process.env.AWS_ENDPOINT_URL ??
-    'https://s3.amazonaws.com';
-  return {
-    ...password,
-    RESTIC_REPOSITORY: `s3:${endpoint.replace(/\/$/, '')}/${url.slice('s3://'.length)}/volumes`,
-    // As the SDK does: restic knows only the second variable, and takes keys of the environment over a profile.
-    AWS_DEFAULT_REGION:
-      store.region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
-    ...(store.profile === undefined
-      ? {}
-      : {
-          AWS_PROFILE: store.profile,
-          AWS_ACCESS_KEY_ID: undefined,
-          AWS_SECRET_ACCESS_KEY: undefined,
-          AWS_SESSION_TOKEN: undefined,
-        }),
-  };
 }

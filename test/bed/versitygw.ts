@@ -1,11 +1,15 @@
 import type {ChildProcess} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import {mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
+import {Agent} from 'node:https';
+import {connect} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {CreateBucketCommand, S3Client} from '@aws-sdk/client-s3';
+import {runProcess} from '../../src/std/process.ts';
 import {waitFor} from '../../src/std/wait.ts';
 import {resolveTool} from '../../src/tool/resolve.ts';
+import type {CertificateFiles} from './certificates.ts';
 import {killChild, pauseChild, startChild} from './child.ts';
 import {freePorts} from './free-ports.ts';
 
@@ -30,8 +34,21 @@ export interface TestS3 extends AsyncDisposable {
   /** The server accepts connections and answers none. */
   pause(): Promise<void>;
   resume(): void;
+  /** Makes a user that may do everything, or nothing until a policy of the bucket says so. Needs `users`. */
+  addUser(name: string, role: 'admin' | 'user'): Promise<TestS3['credentials']>;
   /** Ends the server and removes its folder. */
   stop(): Promise<void>;
+}
+
+/** What of the server a test needs beyond a bucket. */
+export interface VersitygwOptions {
+  /** Users beside the administrator. */
+  users?: boolean;
+  /** A bucket with versions and Object Lock. */
+  objectLock?: boolean;
+  tls?: CertificateFiles;
+  /** `localhost`, for buckets as `BUCKET.localhost`. */
+  virtualDomain?: string;
 }
 
 const START_TIMEOUT_MS = 20_000;
@@ -39,11 +56,11 @@ const REGION = 'us-east-1';
 const BUCKET = 'recovery';
 
 /** Starts versitygw and makes a bucket (about 0.3 s). It dies with the test process. */
-export async function startVersitygw(): Promise<TestS3> {
+export async function startVersitygw(options: VersitygwOptions = {}): Promise<TestS3> {
   const {path} = await resolveTool('versitygw');
   const dir = await mkdtemp(join(tmpdir(), 'pra-s3-'));
   const [port = 0] = await freePorts(1);
-  const endpoint = `http://127.0.0.1:${port}`;
+  const endpoint = `${options.tls ? 'https' : 'http'}://${options.virtualDomain ?? '127.0.0.1'}:${port}`;
   const credentials = {
     accessKeyId: `PRATEST${randomBytes(6).toString('hex').toUpperCase()}`,
     secretAccessKey: randomBytes(20).toString('hex'),
@@ -55,8 +72,16 @@ export async function startVersitygw(): Promise<TestS3> {
     child = undefined;
   };
   const start = async () => {
-    child = await spawnServer(path, dir, data, port, credentials);
-    await untilListening(dir, endpoint, child);
+    child = await spawnServer(path, {dir, data, port, credentials, options});
+    await untilListening(dir, port, child);
+  };
+  const addUser: TestS3['addUser'] = async (name, role) => {
+    const user = {accessKeyId: name, secretAccessKey: randomBytes(20).toString('hex')};
+    const {accessKeyId, secretAccessKey} = credentials;
+    const admin = ['admin', '-a', accessKeyId, '-s', secretAccessKey, '--endpoint-url', endpoint];
+    const created = ['create-user', '-a', name, '-s', user.secretAccessKey, '-r', role];
+    await runProcess(path, [...admin, ...created]);
+    return user;
   };
   const stop = async () => {
     await kill();
@@ -67,9 +92,7 @@ export async function startVersitygw(): Promise<TestS3> {
     const wrong = {...credentials, secretAccessKey: randomBytes(20).toString('hex')};
     const env = await writeProfiles(dir, {right: credentials, wrong});
     await start();
-    const client = new S3Client({endpoint, region: REGION, credentials, forcePathStyle: true});
-    await client.send(new CreateBucketCommand({Bucket: BUCKET}));
-    client.destroy();
+    await makeBucket(endpoint, credentials, options);
     return {
       endpoint,
       region: REGION,
@@ -83,6 +106,7 @@ export async function startVersitygw(): Promise<TestS3> {
       start,
       pause: () => pauseChild(child),
       resume: () => void child?.kill('SIGCONT'),
+      addUser,
       stop,
       [Symbol.asyncDispose]: stop,
     };
@@ -92,14 +116,50 @@ export async function startVersitygw(): Promise<TestS3> {
   }
 }
 
+async function makeBucket(
+  endpoint: string,
+  credentials: TestS3['credentials'],
+  {objectLock, tls}: VersitygwOptions,
+): Promise<void> {
+  const client = new S3Client({
+    endpoint,
+    region: REGION,
+    credentials,
+    forcePathStyle: true,
+    ...(tls ? {requestHandler: {httpsAgent: new Agent({rejectUnauthorized: false})}} : {}),
+  });
+  await client.send(
+    new CreateBucketCommand({Bucket: BUCKET, ...(objectLock ? {ObjectLockEnabledForBucket: true} : {})}),
+  );
+  client.destroy();
+}
+
 async function spawnServer(
   path: string,
-  dir: string,
-  data: string,
-  port: number,
-  credentials: TestS3['credentials'],
+  server: {
+    dir: string;
+    data: string;
+    port: number;
+    credentials: TestS3['credentials'];
+    options: VersitygwOptions;
+  },
 ): Promise<ChildProcess> {
-  const args = ['--quiet', '--keep-alive', '--port', `127.0.0.1:${port}`, 'posix', data];
+  const {dir, data, port, credentials, options} = server;
+  const folder = async (name: string) => {
+    await mkdir(join(dir, name), {recursive: true, mode: 0o700});
+    return join(dir, name);
+  };
+  const args = [
+    '--quiet',
+    '--keep-alive',
+    ...['--port', `127.0.0.1:${port}`],
+    ...(options.users ? ['--iam-dir', await folder('users'), '--iam-cache-disable'] : []),
+    ...(options.tls ? ['--cert', options.tls.cert, '--key', options.tls.key] : []),
+    ...(options.virtualDomain ? ['--virtual-domain', options.virtualDomain] : []),
+    'posix',
+    ...(options.objectLock ? ['--versioning-dir', await folder('versions')] : []),
+    data,
+  ];
   return startChild(path, args, {
     log: join(dir, 'versitygw.log'),
     env: {
@@ -110,18 +170,22 @@ async function spawnServer(
   });
 }
 
-async function untilListening(dir: string, endpoint: string, child: ChildProcess): Promise<void> {
+async function untilListening(dir: string, port: number, child: ChildProcess): Promise<void> {
   await waitFor(
     async () => {
       if (child.exitCode !== null)
         throw new Error(`versitygw ended:\n${await readFile(join(dir, 'versitygw.log'), 'utf8')}`);
-      return fetch(endpoint).then(
-        () => true,
-        () => undefined,
-      );
+      return isListening(port);
     },
     {waitingFor: 'the S3 server of the test', timeoutMs: START_TIMEOUT_MS, intervalMs: 50},
   );
+}
+
+function isListening(port: number): Promise<true | undefined> {
+  const {promise, resolve} = Promise.withResolvers<true | undefined>();
+  const socket = connect(port, '127.0.0.1', () => resolve(true));
+  socket.once('error', () => resolve(undefined));
+  return promise.finally(() => socket.destroy());
 }
 
 /** Both clients read the same file, so that no test needs to change variables between two stores. */
@@ -151,4 +215,7 @@ const OTHERS = [
   'AWS_DEFAULT_REGION',
   'AWS_ENDPOINT_URL',
   'AWS_ENDPOINT_URL_S3',
+  'AWS_ENDPOINT_URL_STS',
+  'AWS_ROLE_ARN',
+  'AWS_WEB_IDENTITY_TOKEN_FILE',
 ];

@@ -36,7 +36,7 @@ const dir = await mkdtemp(join(tmpdir(), 'pra-bench-'));
 const run = promisify(execFile);
 
 async function phase<T>(name: string, repository: string, schema: z.ZodType<T>): Promise<T> {
-  const script = join(import.meta.dirname, 'phase.ts');
+  const script = join(import.meta.dirname, import.meta.url.endsWith('.ts') ? 'phase.ts' : 'phase.js');
   const {stdout} = await run(process.execPath, [script, name, plane.kubeconfig, `file://${repository}`], {
     maxBuffer: 1 << 24,
   });

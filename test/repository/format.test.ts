@@ -37,7 +37,13 @@ const slotSchema = z.strictObject({
   scrypt: z.strictObject({N: z.literal(131072), r: z.literal(8), p: z.literal(1), salt: z.string()}),
   wrapped: z.string(),
 });
-const rootSchema = z.looseObject({id: z.string(), tree: z.string(), sealed: z.string(), mac: z.string()});
+const placeSchema = z.strictObject({name: z.string(), id: z.string(), offset: z.int(), length: z.int()});
+const rootSchema = z.looseObject({
+  id: z.string(),
+  trees: z.array(placeSchema),
+  sealed: z.string(),
+  mac: z.string(),
+});
 const OPEN_FIELDS = [
   'apiVersion',
   'bytes',
@@ -46,42 +52,39 @@ const OPEN_FIELDS = [
   'finishedAt',
   'id',
   'kind',
+  'parent',
   'sealed',
   'tool',
-  'tree',
+  'trees',
 ];
-const topSchema = z.strictObject({
-  shards: z.array(
-    z.strictObject({
-      type: z.looseObject({kind: z.string()}),
-      namespace: z.string(),
-      objects: z.int(),
-      tree: z.string(),
-      content: z.string(),
-    }),
-  ),
+const directorySchema = z.strictObject({
+  types: z.array(z.looseObject({kind: z.string()})),
+  packs: z.array(z.string()),
+  frames: z.array(z.tuple([z.int(), z.string(), z.int(), z.int()])),
+  health: z.array(z.tuple([z.string()]).rest(z.number())),
+  groups: z.array(z.tuple([z.string(), z.int(), z.int()])),
+  shards: z.array(z.tuple([z.int(), z.string(), z.int(), z.int(), z.int()])),
 });
 const shardSchema = z.strictObject({
-  type: z.looseObject({kind: z.string()}),
-  namespace: z.string(),
-  entries: z.array(
-    z.strictObject({
-      n: z.string(),
-      d: z.string(),
-      l: z.tuple([z.string(), z.int(), z.int(), z.int(), z.int()]),
-    }),
-  ),
+  n: z.array(z.string()),
+  d: z.string(),
+  f: z.array(z.int()),
+  o: z.array(z.int()),
+  l: z.array(z.int()),
+  h: z.array(z.int()),
+  x: z.array(z.string()).optional(),
 });
 
 it('a reader written after the document reads what is written', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'pra-format-'));
   try {
-    const objects = [
-      configMap('b', 'z', {k: 'ü'}),
-      configMap('a', 'y', {}),
-      configMap('b', 'x', {n: [1, null]}),
-    ];
-    const saved = await saveSnapshot(await initRepository(new FileStore(dir), {passphrase}), objects);
+    const common = Array.from({length: 20}, (_, i) => configMap('a', `m-${i}`, {i}));
+    const before = [...common, configMap('b', 'z', {k: 'old'}), configMap('b', 'gone', {})];
+    const objects = [...common, configMap('b', 'z', {k: 'ü'}), configMap('b', 'x', {n: [1, null]})];
+    const repository = await initRepository(new FileStore(dir), {passphrase});
+    // Of the second, only what changed is in a tree of its own.
+    const saved = await saveSnapshot(repository, objects, await saveSnapshot(repository, before));
+    expect(saved.trees).toHaveLength(2);
 
     const json = async (...path: string[]): Promise<unknown> =>
       JSON.parse(await readFile(join(dir, ...path), 'utf8'));
@@ -109,34 +112,48 @@ it('a reader written after the document reads what is written', async () => {
     const {source, namespaces, resourceVersions, volumes, baselines} = saved;
     expect(hidden).toEqual({source, namespaces, resourceVersions, volumes, baselines});
 
-    const tree = async (name: string): Promise<unknown> => {
-      const bytes = await readFile(join(dir, 'trees', name.slice(0, 2), name));
+    const file = async (folder: string, name: string) => {
+      const bytes = await readFile(join(dir, folder, name.slice(0, 2), name));
       expect(sha256(bytes)).toBe(name);
-      return JSON.parse(zstdDecompressSync(open(key('trees'), bytes, 'tree')).toString());
+      return bytes;
     };
-    const found: string[] = [];
-    for (const reference of topSchema.parse(await tree(root.tree)).shards) {
-      const {entries} = shardSchema.parse(await tree(reference.tree));
-      expect(entries).toHaveLength(reference.objects);
-      const content = canonicalJson(entries.map(entry => [entry.n, entry.d, null]));
-      expect(sha256(Buffer.from(content))).toBe(reference.content);
-      for (const {n, d, l} of entries) {
-        const [name, frameOffset, frameLength, offset, length] = l;
-        const pack = await readFile(join(dir, 'packs', name.slice(0, 2), name));
-        expect(sha256(pack)).toBe(name);
-        expect(pack.subarray(0, 8).toString()).toBe('PRAPACK1');
-        const sealed = pack.subarray(frameOffset, frameOffset + frameLength);
-        const frame = zstdDecompressSync(open(key('packs'), sealed, 'frame'));
-        const body = frame.subarray(offset, offset + length);
-        expect(sha256(body)).toBe(d);
-        found.push(`${reference.namespace}/${n} ${body.toString()}`);
+    /** A sealed part of a file, by its id, offset and length. */
+    const part = (bytes: Buffer, purpose: string, id: string, offset: number, length: number) =>
+      zstdDecompressSync(open(key(purpose), bytes.subarray(offset, offset + length), `frame/${id}`));
+    const found = new Map<string, string>();
+    for (const reference of root.trees) {
+      const tree = await file('trees', reference.name);
+      expect(tree.subarray(0, 8).toString()).toBe('PRATREE1');
+      const {id: directoryId, offset: at, length: size} = reference;
+      const text = part(tree, 'trees', directoryId, at, size).toString();
+      const directory = directorySchema.parse(JSON.parse(text));
+      for (const [, namespace, count, group, place] of directory.shards) {
+        const [groupId = '', groupOffset = 0, groupLength = 0] = directory.groups[group] ?? [];
+        const shards: unknown = JSON.parse(part(tree, 'trees', groupId, groupOffset, groupLength).toString());
+        const shard = shardSchema.parse(z.array(z.unknown()).parse(shards)[place]);
+        for (const name of shard.x ?? []) found.delete(`${namespace}/${name}`);
+        let end = 0;
+        for (const [i, name] of shard.n.entries()) {
+          const [pack = 0, id = '', offset = 0, length = 0] = directory.frames[shard.f[i] ?? -1] ?? [];
+          const bytes = await file('packs', directory.packs[pack] ?? '');
+          expect(bytes.subarray(0, 8).toString()).toBe('PRAPACK1');
+          const start = end + (shard.o[i] ?? 0);
+          end = start + (shard.l[i] ?? 0);
+          const body = part(bytes, 'packs', id, offset, length).subarray(start, end);
+          const keyed = Buffer.concat([body, key('digests')]);
+          expect(sha256(keyed).slice(0, 16)).toBe(
+            Buffer.from(shard.d, 'base64').toString('hex', 8 * i, 8 * i + 8),
+          );
+          found.set(`${namespace}/${name}`, body.toString());
+        }
+        expect([...found.keys()].filter(name => name.startsWith(`${namespace}/`))).toHaveLength(count);
       }
     }
-    const wanted = ['a/y', 'b/x', 'b/z'].map(name => {
-      const object = objects.find(({metadata}) => `${metadata.namespace}/${metadata.name}` === name);
-      return `${name} ${canonicalJson(object)}`;
-    });
-    expect(found).toEqual(wanted);
+    const wanted = objects.map(object => [
+      `${object.metadata.namespace}/${object.metadata.name}`,
+      JSON.stringify(object),
+    ]);
+    expect([...found].sort()).toEqual(wanted.sort());
   } finally {
     await rm(dir, {recursive: true, force: true});
   }

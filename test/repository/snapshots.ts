@@ -1,11 +1,11 @@
 import type {KubeObject, ResourceType} from '../../src/cluster/object.ts';
 import {type ObjectFilter, readObjects} from '../../src/repository/object-set.ts';
-import {ObjectSetWriter} from '../../src/repository/object-set-writer.ts';
+import {type ObjectSetSummary, ObjectSetWriter} from '../../src/repository/object-set-writer.ts';
 import type {Repository} from '../../src/repository/repository.ts';
 import {newSnapshotId, type SnapshotRoot, writeRoot} from '../../src/repository/snapshot-root.ts';
 import type {Json} from '../../src/std/json.ts';
 
-const configMaps: ResourceType = {
+export const configMaps: ResourceType = {
   group: '',
   version: 'v1',
   kind: 'ConfigMap',
@@ -31,7 +31,15 @@ export async function saveSnapshot(
   const writer = new ObjectSetWriter(repository, {parent});
   await writer.open();
   for (const object of objects) await writer.addObject(configMaps, object);
-  const {trees, counts, namespaces, bytes} = await writer.finish();
+  return writeTestRoot(repository, await writer.finish(), parent);
+}
+
+/** Makes a snapshot of what was written. */
+export function writeTestRoot(
+  repository: Repository,
+  {trees, counts, namespaces, bytes}: ObjectSetSummary,
+  parent?: SnapshotRoot,
+): Promise<SnapshotRoot> {
   const now = new Date();
   return writeRoot(
     repository,

@@ -1,5 +1,4 @@
 import {mkdir, mkdtemp, readdir, rm, writeFile} from 'node:fs/promises';
-import {createServer, request, type ServerResponse} from 'node:http';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {PutObjectCommand, S3Client} from '@aws-sdk/client-s3';
@@ -9,6 +8,7 @@ import {type OpenStoreOptions, openStore} from '../../src/repository/open.ts';
 import type {Store, StoredFile} from '../../src/repository/store.ts';
 import {mapPool} from '../../src/std/pool.ts';
 import {errorOf as praErrorOf} from '../bed/error-of.ts';
+import {type FaultyProxy, startFaultyProxy} from '../bed/faulty-proxy.ts';
 import {startVersitygw, type TestS3} from '../bed/versitygw.ts';
 
 let s3: TestS3;
@@ -257,66 +257,10 @@ describe('a folder', () => {
   });
 });
 
-/** What a server or a network does now and then cannot be had from a real one on demand. */
-interface Faults {
-  endpoint: string;
-  /** `METHOD path` of every request that came. */
-  requests: string[];
-  /** Taken from the front, one for each request; then all go through. */
-  next: ('lose the answer' | 'cut the answer' | {status: number; code: string})[];
-  stop(): Promise<void>;
-}
-
-/** A proxy in front of the server; signatures hold, because the Host header goes through as it is. */
-async function startFaults(): Promise<Faults> {
-  const requests: string[] = [];
-  const next: Faults['next'] = [];
-  const answer = (response: ServerResponse, status: number, code: string) => {
-    response.writeHead(status, {'content-type': 'application/xml'});
-    response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>m</Message></Error>`);
-  };
-  const server = createServer((incoming, response) => {
-    requests.push(`${incoming.method} ${incoming.url}`);
-    const fault = next.shift();
-    if (typeof fault === 'object') {
-      incoming.resume().once('end', () => answer(response, fault.status, fault.code));
-      return;
-    }
-    const url = new URL(incoming.url ?? '/', s3.endpoint);
-    const outgoing = request(url, {method: incoming.method, headers: incoming.headers}, upstream => {
-      if (fault === 'lose the answer') upstream.resume().once('end', () => response.destroy());
-      else {
-        response.writeHead(upstream.statusCode ?? 500, upstream.headers);
-        if (fault === 'cut the answer')
-          upstream.once('data', chunk => {
-            upstream.destroy();
-            response.write(chunk, () => response.destroy());
-          });
-        else upstream.pipe(response);
-      }
-    });
-    outgoing.on('error', () => response.destroy());
-    incoming.pipe(outgoing);
-  });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
-  return {
-    endpoint: `http://127.0.0.1:${address.port}`,
-    requests,
-    next,
-    stop: () =>
-      new Promise(resolve => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
-
 describe('a bucket', () => {
-  let faults: Faults;
+  let faults: FaultyProxy;
   beforeAll(async () => {
-    faults = await startFaults();
+    faults = await startFaultyProxy(s3.endpoint);
   });
   afterAll(() => faults.stop());
   afterEach(() => {
@@ -328,7 +272,7 @@ describe('a bucket', () => {
   it('is in the path of requests to an endpoint of one’s own', async () => {
     const store = await openS3({endpoint: faults.endpoint}, `s3://${s3.bucket}/deep/prefix/`);
     await store.put('a/b', text('x'));
-    expect(faults.requests[0]).toMatch(/^PUT \/recovery\/deep\/prefix\/a\/b(\?|$)/);
+    expect(faults.lines()[0]).toMatch(/^PUT \/recovery\/deep\/prefix\/a\/b(\?|$)/);
   });
 
   it('is found by AWS_ENDPOINT_URL_S3 where the plan names no endpoint', async () => {
@@ -379,7 +323,7 @@ describe('a bucket', () => {
     const store = await faulty();
     faults.next.push('lose the answer');
     await store.put('root', text('mine'), {ifAbsent: true});
-    expect(faults.requests.map(line => line.split(' ')[0])).toEqual(['PUT', 'PUT', 'GET']);
+    expect(faults.requests.map(({method}) => method)).toEqual(['PUT', 'PUT', 'GET']);
     expect(await read(store, 'root')).toBe('mine');
   });
 

@@ -34,11 +34,11 @@ export function snapshotStep(run: DrillRun): StepDefinition {
           context: root.source.context,
           server: root.source.server,
         },
-        measuredRpoMs: Math.max(0, Date.now() - Date.parse(root.createdAt)),
+        measuredRpoMs: Math.max(0, Date.now() - Date.parse(root.dataAt ?? root.createdAt)),
         objects: root.counts.objects,
         bytes: root.bytes.raw + root.volumes.reduce((sum, volume) => sum + volume.bytes, 0),
       };
-      return `${root.id}: ${root.counts.objects} objects, ${root.volumes.length} volumes, ${formatDuration(Date.now() - Date.parse(root.createdAt))} old`;
+      return `${root.id}: ${root.counts.objects} objects, ${root.volumes.length} volumes, ${formatDuration(Date.now() - Date.parse(root.dataAt ?? root.createdAt))} old`;
     },
   };
 }

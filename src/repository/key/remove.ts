@@ -24,7 +24,7 @@ export async function planRemoval(store: Store, id: string, options: OpenKeyOpti
   const removed = list.items.find(item => item.id === id);
   if (!removed) {
     throw new PraError('REPOSITORY_KEY_NOT_FOUND', `${store.url} has no key slot ${id}`, {
-      next: ['pra repo key list'],
+      next: ['pra repository key list'],
     });
   }
   const left = list.items.filter(item => item !== removed);
@@ -52,6 +52,6 @@ export async function removeKey(
 function lastKey(id: string, others: number): PraError {
   return new PraError('REPOSITORY_LAST_KEY', `${id} is the last key slot that can open the repository`, {
     why: others > 0 ? 'the others cannot be read, or are of a kind that this pra does not know' : undefined,
-    next: ['pra repo key add --passphrase-file FILE', 'pra repo key add --recipient age1…'],
+    next: ['pra repository key add --passphrase-file FILE', 'pra repository key add --recipient age1…'],
   });
 }

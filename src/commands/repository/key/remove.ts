@@ -17,11 +17,11 @@ Asks for the id to be typed, or takes --yes. Refuses the last slot.
 
 Exit codes: 0 removed; 1 the store failed; 2 no such slot, the last one, or not confirmed; 10 no repository; 12 wrong key.`;
   static override examples = [
-    '<%= config.bin %> repo key remove 1a2b3c4d5e6f7081 -f plan.yaml',
-    '<%= config.bin %> repo key remove 1a2b3c4d5e6f7081 --repository s3://dr/shop --yes --json',
+    '<%= config.bin %> repository key remove 1a2b3c4d5e6f7081 -f plan.yaml',
+    '<%= config.bin %> repository key remove 1a2b3c4d5e6f7081 --repository s3://dr/shop --yes --json',
   ];
   static override args = {
-    id: Args.string({description: 'id of the slot (pra repo key list)', required: true}),
+    id: Args.string({description: 'id of the slot (pra repository key list)', required: true}),
   };
   static override flags = {
     ...repositoryFlags,
@@ -31,7 +31,7 @@ Exit codes: 0 removed; 1 the store failed; 2 no such slot, the last one, or not 
   async run(): Promise<void> {
     const {id} = this.args;
     const {store, keys} = await keysByFlags(this.flags, {
-      usage: `pra repo key remove ${id}`,
+      usage: `pra repository key remove ${id}`,
       signal: this.signal,
     });
     const {removed, left, opensAfter} = await planRemoval(store, id, keys);
@@ -41,7 +41,7 @@ Exit codes: 0 removed; 1 the store failed; 2 no such slot, the last one, or not 
       lines.push('None of them opens with the keys of this call: make sure that somebody can open one.');
     for (const line of lines) this.note(line);
     if (!this.flags.yes) {
-      const next = [`pra repo key remove ${id} --yes …`];
+      const next = [`pra repository key remove ${id} --yes …`];
       await confirmTyped(`${HONEST}\nRemove the ${name}?`, {word: id, next, signal: this.signal});
     }
     await removeKey(store, id, {signal: this.signal});

@@ -24,9 +24,9 @@ leaves a whole slot or none. To change a passphrase, add the new one, then remov
 
 Exit codes: 0 added; 1 the KMS or the store failed; 2 no key, or one that cannot be used; 10 no repository; 12 wrong key.`;
   static override examples = [
-    '<%= config.bin %> repo key add -f plan.yaml --passphrase-file new.pass',
-    '<%= config.bin %> repo key add -f plan.yaml --label safe --recipient age173raxgcxzett4k2nd5nskull2v4cgadefc0g49qevtlh0uqvtsasrca05d',
-    '<%= config.bin %> repo key add --repository s3://dr/shop --kms-command "/etc/pra/kms-aws alias/pra"',
+    '<%= config.bin %> repository key add -f plan.yaml --passphrase-file new.pass',
+    '<%= config.bin %> repository key add -f plan.yaml --label safe --recipient age173raxgcxzett4k2nd5nskull2v4cgadefc0g49qevtlh0uqvtsasrca05d',
+    '<%= config.bin %> repository key add --repository s3://dr/shop --kms-command "/etc/pra/kms-aws alias/pra"',
   ];
   static override flags = {
     ...repositoryFlags,
@@ -43,7 +43,10 @@ Exit codes: 0 added; 1 the KMS or the store failed; 2 no key, or one that cannot
     const label = this.flags.label;
     if (label !== undefined && !labelSchema.safeParse(label).success)
       throw new PraError('USAGE', '--label has 1 to 100 characters, in one line');
-    const {store, keys} = await keysByFlags(this.flags, {usage: 'pra repo key add', signal: this.signal});
+    const {store, keys} = await keysByFlags(this.flags, {
+      usage: 'pra repository key add',
+      signal: this.signal,
+    });
     const wrapper = await this.wrapper(keys.identities);
     const {slot, proven} = await addKey(store, wrapper, {...keys, label});
     const info = infoOf({key: '', id: slot.id, state: 'good', slot});

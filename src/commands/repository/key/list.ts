@@ -12,13 +12,16 @@ fingerprint of the data key is shown, which a plan can ask for in spec.repositor
 
 Exit codes: 0; 2 a key was given that cannot be read; 10 no repository.`;
   static override examples = [
-    '<%= config.bin %> repo key list -f plan.yaml',
-    '<%= config.bin %> repo key list --repository s3://dr/shop --json',
+    '<%= config.bin %> repository key list -f plan.yaml',
+    '<%= config.bin %> repository key list --repository s3://dr/shop --json',
   ];
   static override flags = repositoryFlags;
 
   async run(): Promise<void> {
-    const {store, keys} = await keysByFlags(this.flags, {usage: 'pra repo key list', signal: this.signal});
+    const {store, keys} = await keysByFlags(this.flags, {
+      usage: 'pra repository key list',
+      signal: this.signal,
+    });
     const list = await listKeys(store, keys);
     this.print({apiVersion: 'pra/v1', kind: 'KeyList', ...list}, () => renderKeyList(list, new Date()));
   }

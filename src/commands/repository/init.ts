@@ -17,9 +17,9 @@ none; this does it beforehand.
 
 Exit codes: 0 made; 1 the KMS or the store failed; 2 there is a repository already, no key was given, or one is not a recipient.`;
   static override examples = [
-    '<%= config.bin %> repo init -f plan.yaml',
-    '<%= config.bin %> repo init --repository s3://dr/shop --recipient age173raxgcxzett4k2nd5nskull2v4cgadefc0g49qevtlh0uqvtsasrca05d',
-    '<%= config.bin %> repo init -f plan.yaml --no-passphrase --kms-command "/etc/pra/kms-aws alias/pra"',
+    '<%= config.bin %> repository init -f plan.yaml',
+    '<%= config.bin %> repository init --repository s3://dr/shop --recipient age173raxgcxzett4k2nd5nskull2v4cgadefc0g49qevtlh0uqvtsasrca05d',
+    '<%= config.bin %> repository init -f plan.yaml --no-passphrase --kms-command "/etc/pra/kms-aws alias/pra"',
   ];
   static override flags = {
     ...repositoryFlags,
@@ -34,7 +34,7 @@ Exit codes: 0 made; 1 the KMS or the store failed; 2 there is a repository alrea
 
   async run(): Promise<void> {
     const {recipient = [], 'no-passphrase': noPassphrase} = this.flags;
-    const {store, keys} = await keysByFlags(this.flags, {usage: 'pra repo init', signal: this.signal});
+    const {store, keys} = await keysByFlags(this.flags, {usage: 'pra repository init', signal: this.signal});
     const recipients = [...(keys.recipients ?? []), ...recipient];
     const kms = kmsOf(this.flags['kms-command']) ?? keys.kms;
     const passphrase = noPassphrase ? undefined : keys.passphrase;
@@ -55,7 +55,7 @@ Exit codes: 0 made; 1 the KMS or the store failed; 2 there is a repository alrea
     );
     if (items.length === 1)
       this.note(
-        'There is one way in. If that key is lost, so is everything: pra repo key add --recipient age1…',
+        'There is one way in. If that key is lost, so is everything: pra repository key add --recipient age1…',
       );
   }
 }
