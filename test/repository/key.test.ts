@@ -78,7 +78,7 @@ describe('a new repository', () => {
   it('is not made along the way when what is there could not open it again', async () => {
     const error = await errorOf(openOrInitRepository(store, {recipients: [recipient]}));
     expect(error.code).toBe('REPOSITORY_KEY_MISSING');
-    const pinned = {passphrase, fingerprint: 'f'.repeat(32)};
+    const pinned = {passphrase, fingerprint: '01234567-89abcdef-01234567-89abcdef'};
     expect((await errorOf(openOrInitRepository(store, pinned))).code).toBe('REPOSITORY_ABSENT');
     expect(await slots()).toEqual([]);
   });
