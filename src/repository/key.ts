@@ -12,9 +12,14 @@ export function subkey(dataKey: Buffer, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', dataKey, 'pra/v1', purpose, KEY_BYTES));
 }
 
-/** Tells data keys apart without telling anything of them, for a plan that accepts one alone. */
+/**
+ * Tells data keys apart without telling anything of them, for a plan that accepts one alone. Dashes, because YAML would take
+ * one of digits for a number.
+ */
 export function fingerprintOf(dataKey: Buffer): string {
-  return subkey(dataKey, 'fingerprint').subarray(0, 16).toString('hex');
+  return subkey(dataKey, 'fingerprint')
+    .toString('hex', 0, 16)
+    .replaceAll(/.{8}(?=.)/g, '$&-');
 }
 
 /** AES-256-GCM with a fresh nonce: nonce, ciphertext, tag. `context` is authenticated too, so that nothing can be moved elsewhere. */

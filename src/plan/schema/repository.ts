@@ -58,7 +58,10 @@ export const repository = z
           ),
         fingerprint: z
           .string()
-          .regex(/^[0-9a-f]{32}$/, 'must be the fingerprint that pra repository key list shows')
+          .regex(
+            /^[0-9a-f]{8}(-[0-9a-f]{8}){3}$/,
+            'must be the fingerprint that pra repository key list shows',
+          )
           .optional()
           .describe('The only data key that is accepted, so that nobody can slip in another'),
         sse: z

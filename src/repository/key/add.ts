@@ -34,7 +34,7 @@ export async function addKey(store: Store, wrapper: KeyWrapper, options: AddKeyO
     const opened = whole && proven ? await openSlot(wrapper, file.slot, {repositoryId, signal}) : undefined;
     if (whole && (!proven || opened?.equals(dataKey))) return {slot, proven};
     throw new PraError('REPOSITORY_CORRUPT', `${slotKey(slot.id)} in ${store.url} is not what was written`, {
-      why: 'the new key slot was read back and does not open, and was removed again',
+      why: 'the new key slot was read back and does not open',
       next: ['pra repository key list', 'check the disk or bucket, then add the key again'],
     });
   } catch (error) {

@@ -50,7 +50,7 @@ Exit codes: 0 added; 1 the KMS or the store failed; 2 no key, or one that cannot
     const wrapper = await this.wrapper(keys.identities);
     const {slot, proven} = await addKey(store, wrapper, {...keys, label});
     const info = infoOf({key: '', id: slot.id, state: 'good', slot});
-    this.print({apiVersion: 'pra/v1', kind: 'Key', ...info, proven}, () => `added ${nameOfKey(info)}`);
+    this.print({apiVersion: 'pra/v1', kind: 'Key', key: info, proven}, () => `added ${nameOfKey(info)}`);
     if (!proven)
       this.note('Its identity is not here, so it was not opened: try it once with PRA_AGE_IDENTITY_FILE.');
   }
