@@ -73,6 +73,7 @@ export class Item {
     this.allTop.length = 0;
     this.allMetadata.length = 0;
     let previous = false;
+    reader.object();
     while (reader.member()) {
       const {keyStart, keyEnd, at} = reader;
       if (reader.isKey(METADATA)) {
@@ -100,6 +101,7 @@ export class Item {
 
   private readMetadata(reader: JsonReader): void {
     let previous = false;
+    reader.object();
     while (reader.member()) {
       const {keyStart, keyEnd, at} = reader;
       const isName = reader.isKey(NAME);

@@ -104,6 +104,14 @@ class LazyHandler implements ProxyHandler<Record<string, unknown>> {
       const [start = 0, end = 0] = [ranges[i], ranges[i + 1]];
       if (end - start === quoted.length && isAt(quoted, this.input, start)) return i;
     }
+    return this.findEscaped(key, ranges);
+  }
+
+  /** Go writes some characters as escapes, so a key may have other bytes than the one that is asked for. */
+  private findEscaped(key: string, ranges: readonly number[]): number {
+    if (!/[^\w./-]/.test(key)) return -1;
+    for (let i = 0; i < ranges.length; i += 4)
+      if (stringOf(this.input, ranges[i] ?? 0, ranges[i + 1] ?? 0) === key) return i;
     return -1;
   }
 

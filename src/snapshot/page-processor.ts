@@ -6,7 +6,7 @@ import {noObjects, type PackedObjects} from '../repository/object-set-writer.ts'
 import type {Health} from '../repository/tree.ts';
 import {ByteSearch} from '../std/byte-search.ts';
 import {numberAt} from '../std/json-at.ts';
-import {JsonReader} from '../std/json-reader.ts';
+import {JsonReader, MalformedJson} from '../std/json-reader.ts';
 import {BEING_DELETED, EXCLUSION_MARKS, groupKind, isJudged, reasonToExclude} from './exclude.ts';
 import {Item, NULL_CREATION} from './item.ts';
 import {CLASS_FIELD, ReferenceCollector, type References, refersAlways} from './referenced.ts';
@@ -51,10 +51,19 @@ export class PageProcessor {
     const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const kind = new KindForm(type, input);
     const reader = new JsonReader(input);
+    let isList = false;
+    reader.object();
     while (reader.member()) {
-      if (!reader.isKey(ITEMS) || bytes[reader.at] !== OPEN_BRACKET) reader.skip();
-      else while (reader.item()) this.processItem(kind, reader, page);
+      if (!reader.isKey(ITEMS)) {
+        reader.skip();
+        continue;
+      }
+      isList = true;
+      if (reader.array()) while (reader.item()) this.processItem(kind, reader, page);
     }
+    reader.end();
+    // What is no list must not be taken for an empty one.
+    if (!isList) throw new MalformedJson('the answer is not a list');
     page.frames = this.packer.take();
     return page;
   }
@@ -105,8 +114,6 @@ export class PageProcessor {
     return selected;
   }
 }
-
-const OPEN_BRACKET = 0x5b;
 
 /** Groups with kinds whose templates old Go types write `creationTimestamp: null` into. */
 const HAVE_TEMPLATES = new Set(['', 'apps', 'batch']);

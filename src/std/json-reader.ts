@@ -9,7 +9,11 @@ const CLOSE_BRACKET = 0x5d;
 const SPACE = 0x20;
 const NINE = 0x39;
 
+const NULL = Buffer.from('null');
 const LITERALS = ['true', 'false', 'null'].map(text => Buffer.from(text));
+
+/** Brackets that are open in `skip`, which never waits and so can share it. */
+const opened = new Uint8Array(2000);
 
 /** Walks over JSON in bytes without making values of it. Input comes from a server: what is no JSON is an error. */
 export class JsonReader {
@@ -32,6 +36,25 @@ export class JsonReader {
       byte = this.input[this.at];
     }
     return byte;
+  }
+
+  /** Makes sure that an object begins here, before its members are asked for. */
+  object(): void {
+    if (this.byte() !== OPEN_BRACE) throw malformed(this.at);
+  }
+
+  /** Makes sure that a list begins here, before its items are asked for; false for null, which is passed. */
+  array(): boolean {
+    const byte = this.byte();
+    if (byte === OPEN_BRACKET) return true;
+    if (!isAt(NULL, this.input, this.at)) throw malformed(this.at);
+    this.skip();
+    return false;
+  }
+
+  /** Makes sure that nothing follows. */
+  end(): void {
+    if (this.byte() !== undefined) throw malformed(this.at);
   }
 
   /**
@@ -78,7 +101,7 @@ export class JsonReader {
     return false;
   }
 
-  /** Goes past the value at the position. Brackets are counted, not matched: whoever needs the value parses it. */
+  /** Goes past the value at the position. Brackets are matched; commas and colons are left to whoever parses the value. */
   skip(): void {
     const {input} = this;
     const first = this.byte();
@@ -100,9 +123,14 @@ export class JsonReader {
         continue;
       }
       at += 1;
-      if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth += 1;
-      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        if (depth === opened.length) throw malformed(at);
+        opened[depth] = byte;
+        depth += 1;
+      } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
         depth -= 1;
+        // What closes comes two behind what opens, for both kinds.
+        if (opened[depth] !== byte - 2) throw malformed(at);
         if (depth === 0) break;
       }
     }
