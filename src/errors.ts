@@ -11,6 +11,7 @@ export const EXIT = {
   failed: 3,
   objectiveMissed: 4,
   inconclusive: 6,
+  different: 7,
   repositoryAbsent: 10,
   locked: 11,
   wrongKey: 12,
@@ -105,6 +106,10 @@ export const CATALOGUE = {
   REPOSITORY_EXISTS: {
     exit: EXIT.usage,
     explanation: 'There is already a repository at this URL; nothing is overwritten.',
+  },
+  OBJECT_NOT_FOUND: {
+    exit: EXIT.usage,
+    explanation: 'The snapshot holds no object of that kind and name.',
   },
   REPOSITORY_LOCKED: {
     exit: EXIT.locked,

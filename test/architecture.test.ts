@@ -24,7 +24,7 @@ const LIBRARIES: Record<string, readonly string[]> = {
   '@kubernetes/client-node': ['cluster'],
   '@aws-sdk/client-s3': ['repository'],
   listr2: ['view'],
-  yaml: ['plan', 'init', 'quickstart'],
+  yaml: ['plan', 'init', 'quickstart', 'snapshot'],
   pg: ['probe'],
   ws: ['cluster'],
   undici: ['cluster', 'tool'],

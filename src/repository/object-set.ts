@@ -7,7 +7,7 @@ import type {Repository} from './repository.ts';
 import {type ShardSummary, SnapshotIndex} from './snapshot-index.ts';
 import type {SnapshotRoot} from './snapshot-root.ts';
 import {storedObjectSchema} from './stored-object.ts';
-import type {Health, Shard} from './tree.ts';
+import {type Health, type Shard, shardKey} from './tree.ts';
 
 /** What is read of a root. */
 type Root = Pick<SnapshotRoot, 'id' | 'trees'>;
@@ -40,6 +40,7 @@ export async function readIndex(
 }
 
 export interface ObjectFilter {
+  types?: readonly Pick<ResourceType, 'group' | 'kind'>[] | undefined;
   kinds?: readonly string[] | undefined;
   namespaces?: readonly string[] | undefined;
   names?: readonly string[] | undefined;
@@ -58,22 +59,14 @@ export async function* readEntries(
   for await (const {shard, index} of select(repository, root, filter)) yield entryOf(shard, index);
 }
 
-/** @throws PraError SNAPSHOT_NOT_FOUND, REPOSITORY_CORRUPT. */
+/** @throws PraError OBJECT_NOT_FOUND, REPOSITORY_CORRUPT. */
 export async function readEntryObject(
   repository: Repository,
   root: Root,
   entry: Pick<ObjectEntry, 'type' | 'namespace' | 'name'>,
   options: {signal?: AbortSignal | undefined} = {},
 ): Promise<StoredObject> {
-  const index = await SnapshotIndex.open(repository, root, options.signal);
-  const shard = await index.read(entry.type, entry.namespace, options.signal);
-  const at = shard.names.indexOf(entry.name);
-  if (at < 0)
-    throw new PraError(
-      'SNAPSHOT_NOT_FOUND',
-      `${entry.type.kind} ${entry.namespace}/${entry.name} is not in ${root.id}`,
-    );
-  return readAt(new FrameCache(repository, options.signal), root, shard, at);
+  return (await ObjectReader.open(repository, root, options.signal)).object(entry);
 }
 
 /**
@@ -90,6 +83,68 @@ export async function* readObjects(
     yield readAt(frames, root, shard, index);
 }
 
+/** Reads entries and objects of one snapshot, in any order. */
+export class ObjectReader {
+  private readonly root: Root;
+  private readonly index: SnapshotIndex;
+  private readonly frames: FrameCache;
+  private readonly signal: AbortSignal | undefined;
+  /** The shard that was read last: objects are mostly asked for one after another. */
+  private last: {key: string; shard: Promise<Shard>} | undefined;
+
+  private constructor(
+    repository: Repository,
+    root: Root,
+    index: SnapshotIndex,
+    signal: AbortSignal | undefined,
+  ) {
+    this.root = root;
+    this.index = index;
+    this.frames = new FrameCache(repository, signal);
+    this.signal = signal;
+  }
+
+  static async open(repository: Repository, root: Root, signal?: AbortSignal): Promise<ObjectReader> {
+    return new ObjectReader(repository, root, await SnapshotIndex.open(repository, root, signal), signal);
+  }
+
+  private shard(type: ResourceType, namespace: string): Promise<Shard> {
+    const key = shardKey(type, namespace);
+    if (this.last?.key !== key) this.last = {key, shard: this.index.read(type, namespace, this.signal)};
+    return this.last.shard;
+  }
+
+  shards(): ShardSummary[] {
+    return this.index.shards();
+  }
+
+  /** Equal in two snapshots only when they have the same objects in a shard. */
+  identity(key: string): string {
+    return this.index.identity(key);
+  }
+
+  async entries(type: ResourceType, namespace: string): Promise<ObjectEntry[]> {
+    const shard = await this.shard(type, namespace);
+    return shard.names.map((_, index) => entryOf(shard, index));
+  }
+
+  /** @throws PraError OBJECT_NOT_FOUND, REPOSITORY_CORRUPT. */
+  async object({
+    type,
+    namespace,
+    name,
+  }: Pick<ObjectEntry, 'type' | 'namespace' | 'name'>): Promise<StoredObject> {
+    const shard = await this.shard(type, namespace);
+    const at = shard.names.indexOf(name);
+    if (at < 0)
+      throw new PraError(
+        'OBJECT_NOT_FOUND',
+        `${type.kind} ${namespace}/${name} is not in snapshot ${this.root.id}`,
+      );
+    return readAt(this.frames, this.root, shard, at);
+  }
+}
+
 async function* select(
   repository: Repository,
   root: Root,
@@ -99,7 +154,8 @@ async function* select(
     list === undefined || list.includes(value);
   const snapshot = await SnapshotIndex.open(repository, root, filter.signal);
   for (const {type, namespace} of snapshot.shards()) {
-    if (!fits(filter.kinds, type.kind) || !fits(filter.namespaces, namespace)) continue;
+    const ofType = filter.types?.some(({group, kind}) => group === type.group && kind === type.kind) ?? true;
+    if (!ofType || !fits(filter.kinds, type.kind) || !fits(filter.namespaces, namespace)) continue;
     const shard = await snapshot.read(type, namespace, filter.signal);
     for (const [index, name] of shard.names.entries()) if (fits(filter.names, name)) yield {shard, index};
   }

@@ -31,8 +31,10 @@ export class Repository {
   /** Of the data key, for a plan that accepts no other. */
   readonly fingerprint: string;
   private readonly resticKey: Buffer;
+  private readonly dataKey: Buffer;
 
   constructor(id: string, store: Store, dataKey: Buffer) {
+    this.dataKey = dataKey;
     this.id = id;
     this.store = store;
     this.packKey = subkey(dataKey, 'packs');
@@ -42,6 +44,11 @@ export class Repository {
     this.rootKey = subkey(dataKey, 'roots');
     this.fingerprint = fingerprintOf(dataKey);
     this.resticKey = subkey(dataKey, 'volumes');
+  }
+
+  /** The same repository in another store, such as one that lies over its own. */
+  over(store: Store): Repository {
+    return new Repository(this.id, store, this.dataKey);
   }
 
   /** Password of the restic repository that keeps the volumes. */

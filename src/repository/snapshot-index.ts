@@ -5,6 +5,8 @@ import {emptyShard, type Shard, shardKey, Tree} from './tree.ts';
 
 /** What a snapshot has of one kind in one namespace. */
 export interface ShardSummary {
+  /** Group, kind and namespace. */
+  key: string;
   type: ResourceType;
   /** Empty for cluster-scoped kinds. */
   namespace: string;
@@ -46,6 +48,14 @@ export class SnapshotIndex {
     return [...this.places.values()];
   }
 
+  /** Equal in two snapshots only when they have the same objects in a shard; may differ all the same. */
+  identity(key: string): string {
+    const {base, changes} = this.places.get(key) ?? {};
+    const of = (tree: Tree | undefined, index: number | undefined) =>
+      tree && index !== undefined ? `${tree.name}/${index}` : '';
+    return `${of(this.base, base)} ${of(this.changes, changes)}`;
+  }
+
   /** Names of the packs that hold the objects. */
   packs(): Set<string> {
     return new Set([...(this.base?.directory.packs ?? []), ...(this.changes?.directory.packs ?? [])]);
@@ -85,17 +95,16 @@ function summariesOf(tree: Tree | undefined): ShardSummary[] {
   const {types = [], shards = []} = tree?.directory ?? {};
   return shards.flatMap(([number, namespace, objects]) => {
     const type = types[number];
-    return type ? [{type, namespace, objects}] : [];
+    return type ? [{key: shardKey(type, namespace), type, namespace, objects}] : [];
   });
 }
 
 function placesOf(base: Tree | undefined, changes: Tree | undefined): Map<string, Place> {
   const places = new Map<string, Place>();
   for (const [index, shard] of summariesOf(base).entries())
-    places.set(shardKey(shard.type, shard.namespace), {...shard, base: index, changes: undefined});
+    places.set(shard.key, {...shard, base: index, changes: undefined});
   for (const [index, shard] of summariesOf(changes).entries()) {
-    const key = shardKey(shard.type, shard.namespace);
-    places.set(key, {...shard, base: places.get(key)?.base, changes: index});
+    places.set(shard.key, {...shard, base: places.get(shard.key)?.base, changes: index});
   }
   const entries = [...places].filter(([, place]) => place.objects > 0);
   return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -137,8 +137,10 @@ export async function listRoots(
   options: {plan?: string | undefined; signal?: AbortSignal | undefined} = {},
 ): Promise<SnapshotRoot[]> {
   const roots: SnapshotRoot[] = [];
-  for await (const key of readRootKeys(repository, options.signal))
-    roots.push(await readRoot(repository, key, options.signal));
+  for await (const key of readRootKeys(repository, options.signal)) {
+    const root = await readIfThere(repository, key, options.signal);
+    if (root) roots.push(root);
+  }
   return roots
     .filter(root => options.plan === undefined || root.plan?.name === options.plan)
     .sort((a, b) => b.id.localeCompare(a.id));
@@ -157,7 +159,8 @@ export async function findRoot(
   for await (const key of readRootKeys(repository, options.signal)) keys.push(key);
   if (reference === 'latest') {
     for (const key of keys.sort().reverse()) {
-      const root = await readRoot(repository, key, options.signal);
+      const root = await readIfThere(repository, key, options.signal);
+      if (!root) continue;
       if (options.plan === undefined || root.plan?.name === options.plan) return root;
     }
     throw notFound(
@@ -174,6 +177,20 @@ export async function findRoot(
       ? `there is no snapshot ${reference}`
       : `${reference} fits ${fitting.length} snapshots`,
   );
+}
+
+/** Somebody may forget a snapshot after it was listed. */
+async function readIfThere(
+  repository: Repository,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<SnapshotRoot | undefined> {
+  try {
+    return await readRoot(repository, key, signal);
+  } catch (error) {
+    if (error instanceof PraError && error.code === 'STORE_MISSING') return undefined;
+    throw error;
+  }
 }
 
 /** Reads one root by its key. */

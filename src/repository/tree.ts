@@ -270,6 +270,10 @@ export class Tree {
     return new Tree(repository, reference, directory);
   }
 
+  get name(): string {
+    return this.reference.name;
+  }
+
   /** @param index of `directory.shards` */
   async shard(index: number, signal?: AbortSignal): Promise<Shard> {
     const found = this.directory.shards[index];

@@ -27,6 +27,8 @@ export interface PermissionsOptions {
   /** Names of the source's namespaces. */
   namespaces: readonly string[];
   subject: Subject;
+  /** Also for following: watching is as much as listing, for longer. */
+  follow?: boolean | undefined;
 }
 
 const RBAC = 'rbac.authorization.k8s.io';
@@ -36,19 +38,25 @@ const RBAC = 'rbac.authorization.k8s.io';
  * Secrets with DSNs, the canary. Nothing else is written, and nothing is deleted.
  */
 export function sourcePermissions(options: PermissionsOptions): KubeObject[] {
-  const {plan, types, subject} = options;
+  const {plan, types, subject, follow = false} = options;
   const name = `pra-${plan.metadata.name}`;
   const select = selectOfPlan(plan);
   const selection = compileSelect(select);
   const namespaces = options.namespaces.filter(selection.namespace);
   const wanted = types.filter(selection.type);
-  const lists = rulesFor([...wanted.filter(type => type.namespaced), ...lookedAt(plan)]);
+  const verbs = follow ? ['list', 'watch'] : ['list'];
+  const lists = rulesFor([...wanted.filter(type => type.namespaced), ...lookedAt(plan)], verbs);
   const ofCluster = wanted.filter(
     type => !type.namespaced && (select.clusterScoped === 'all' || canBeReferenced(type, wanted)),
   );
   const clusterRules = [
-    {apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list']},
-    ...(select.clusterScoped === 'none' ? [] : rulesFor(ofCluster.filter(type => type.kind !== 'Namespace'))),
+    {apiGroups: [''], resources: ['namespaces'], verbs: ['get', ...verbs]},
+    ...(select.clusterScoped === 'none'
+      ? []
+      : rulesFor(
+          ofCluster.filter(type => type.kind !== 'Namespace'),
+          verbs,
+        )),
   ];
   const isWhole = listScopes(select, namespaces).includes(undefined);
   const bound = {name, subject};
@@ -72,13 +80,13 @@ function lookedAt({spec: {source}}: Plan): ResourceType[] {
   return (source.hooks ?? []).length > 0 ? [PersistentVolumeClaim, Pod] : [PersistentVolumeClaim];
 }
 
-/** `list` of kinds, those of one API group in one rule. */
-function rulesFor(types: readonly ResourceType[]): Rule[] {
+/** What may be done with kinds, those of one API group in one rule. */
+function rulesFor(types: readonly ResourceType[], verbs: readonly string[]): Rule[] {
   const groups = Map.groupBy(types, type => type.group);
   return [...groups].map(([group, kinds]) => ({
     apiGroups: [group],
     resources: [...new Set(kinds.map(kind => kind.plural))].sort(),
-    verbs: ['list'],
+    verbs: [...verbs],
   }));
 }
 

@@ -1,3 +1,4 @@
+import type {ObjectEntry} from '../repository/object-set.ts';
 import type {HookRecord, SnapshotRoot} from '../repository/snapshot-root.ts';
 import type {SnapshotSummary} from '../snapshot/list.ts';
 import type {KindCount} from '../snapshot/show.ts';
@@ -53,4 +54,18 @@ export function renderSnapshot(root: SnapshotRoot, kinds: readonly KindCount[] =
     ['NAMESPACE', 'KIND', 'OBJECTS'],
     kinds.map(kind => [kind.namespace || '-', kind.kind, String(kind.objects)]),
   )}`;
+}
+
+/** `pra snapshot get` of several objects. */
+export function renderEntries(entries: readonly ObjectEntry[]): string {
+  if (entries.length === 0) return 'there are none';
+  return renderTable(
+    ['NAMESPACE', 'NAME', 'HEALTH', 'REPLICAS'],
+    entries.map(({namespace, name, health}) => [
+      namespace || '-',
+      name,
+      health?.state ?? '-',
+      health?.replicas === undefined ? '-' : String(health.replicas),
+    ]),
+  );
 }

@@ -149,6 +149,31 @@ export async function restoreDump(options: {
   return {bytes, sha256Ok: true, durationMs: Math.round(performance.now() - began)};
 }
 
+/**
+ * Copies a dump from one repository into another.
+ * @returns its record there
+ * @throws PraError VOLUME_RESTORE_FAILED, RESTIC_FAILED, STORE_*
+ */
+export async function copyDump(options: {
+  from: Restic;
+  to: Restic;
+  record: VolumeRecord;
+  tags: readonly string[];
+  signal: AbortSignal;
+}): Promise<VolumeRecord> {
+  const {from, to, record, tags, signal} = options;
+  const filename = fileName(record.namespace, record.workload);
+  const {stream, done} = from.restore({snapshotId: record.resticSnapshot, filename, signal});
+  const [read, saved] = await Promise.allSettled([done, to.backup(stream, {filename, tags, signal})]);
+  if (signal.aborted && signal.reason instanceof PraError) throw signal.reason;
+  if (read.status === 'rejected') throw restoreFailed(record, read.reason);
+  if (saved.status === 'rejected') throw saved.reason;
+  // What came short is saved all the same, but no snapshot names it.
+  if (saved.value.sha256 !== record.sha256 || saved.value.bytes !== record.bytes)
+    throw restoreFailed(record, new Error(`${saved.value.bytes} bytes came of ${record.bytes}`));
+  return {...record, resticSnapshot: saved.value.snapshotId};
+}
+
 /** The first line of what a command had to say: what went wrong first is the cause. */
 function firstWords(stderr: string): string {
   const [first] = stderr.trim().split('\n');

@@ -201,7 +201,7 @@ describe('a repository', () => {
   test('without a passphrase is one error', async () => {
     await expectError(
       drill(),
-      {exitCode: 2, says: ['passphrase', 'PRA_PASSPHRASE_FILE']},
+      {exitCode: 2, says: ['no key was given', 'PRA_PASSPHRASE_FILE']},
       {
         PRA_PASSPHRASE_FILE: undefined,
       },

@@ -7,6 +7,7 @@ const MEANINGS: Record<keyof typeof EXIT, string> = {
   failed: 'a drill failed or came back in part, or something it made could not be removed',
   objectiveMissed: 'verified, but an objective (RTO, RPO) was missed',
   inconclusive: 'inconclusive: something that had to be proved was not',
+  different: 'Two things that were compared differ, and the command was asked to say so (`--exit-code`).',
   repositoryAbsent: 'there is no repository at this URL',
   locked: 'locked by another process',
   wrongKey: "the passphrase opens none of the repository's keys",

@@ -15,6 +15,8 @@ export const configMaps: ResourceType = {
   shortNames: ['cm'],
 };
 
+const secrets: ResourceType = {...configMaps, kind: 'Secret', plural: 'secrets', shortNames: []};
+
 export const configMap = (namespace: string, name: string, data: Json): KubeObject => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
@@ -30,7 +32,8 @@ export async function saveSnapshot(
 ): Promise<SnapshotRoot> {
   const writer = new ObjectSetWriter(repository, {parent});
   await writer.open();
-  for (const object of objects) await writer.addObject(configMaps, object);
+  for (const object of objects)
+    await writer.addObject(object.kind === 'Secret' ? secrets : configMaps, object);
   return writeTestRoot(repository, await writer.finish(), parent);
 }
 

@@ -26,6 +26,7 @@ namespaces, named without globs, needs no right to read others. Run it again aft
       helpValue: 'NAMESPACE/NAME',
       default: 'pra/pra',
     }),
+    follow: Flags.boolean({description: 'also the right to watch, for pra snapshot create --follow'}),
     user: Flags.string({description: 'a user instead', exclusive: ['group']}),
     group: Flags.string({description: 'a group instead'}),
   };
@@ -39,7 +40,13 @@ namespaces, named without globs, needs no right to read others. Run it again aft
         discoverResources(cluster, {signal: this.signal}),
         listNamespaces(cluster, {signal: this.signal}),
       ]);
-      const items = sourcePermissions({plan: loaded.plan, types, namespaces, subject});
+      const items = sourcePermissions({
+        plan: loaded.plan,
+        types,
+        namespaces,
+        subject,
+        follow: this.flags.follow,
+      });
       // JSON is YAML: kubectl takes it as it is.
       const list = {apiVersion: 'v1', kind: 'List', items};
       this.print(list, () => JSON.stringify(list, undefined, 2));

@@ -1,0 +1,122 @@
+import type {Cluster} from '../cluster/client.ts';
+import type {KubeObject, ResourceType} from '../cluster/object.ts';
+import {MemoryStore} from '../repository/memory.ts';
+import {type ObjectEntry, ObjectReader} from '../repository/object-set.ts';
+import {ObjectSetWriter} from '../repository/object-set-writer.ts';
+import type {Repository} from '../repository/repository.ts';
+import type {SnapshotRoot} from '../repository/snapshot-root.ts';
+import {diffJson, type FieldChange} from '../std/json-diff.ts';
+import {canonicalObject} from './canonical.ts';
+import {captureObjects} from './capture.ts';
+import {redactSecret} from './redact.ts';
+import type {SnapshotSelect} from './select.ts';
+
+/** Anything with objects that can be compared: a snapshot, or a live cluster as it was captured a moment ago. */
+export type Comparable = Pick<SnapshotRoot, 'id' | 'trees'>;
+
+export interface ObjectDiff {
+  type: ResourceType;
+  namespace: string;
+  name: string;
+  change: 'added' | 'removed' | 'changed';
+  /** For what was changed. Values of Secrets are never among it. */
+  fields: FieldChange[];
+}
+
+export interface DiffFilter {
+  namespaces?: readonly string[] | undefined;
+  kinds?: readonly string[] | undefined;
+  names?: readonly string[] | undefined;
+}
+
+/**
+ * What changed from one snapshot to another. Reads the objects that have another digest, and no others; shards that both
+ * share are not even opened.
+ * @throws PraError REPOSITORY_CORRUPT, STORE_*
+ */
+export async function* diffSnapshots(
+  repository: Repository,
+  before: Comparable,
+  after: Comparable,
+  options: DiffFilter & {signal?: AbortSignal | undefined} = {},
+): AsyncGenerator<ObjectDiff> {
+  const [old, now] = await Promise.all(
+    [before, after].map(root => ObjectReader.open(repository, root, options.signal)),
+  );
+  if (!old || !now) return;
+  const keys = new Map([...old.shards(), ...now.shards()].map(shard => [shard.key, shard]));
+  for (const {key, type, namespace} of [...keys.values()].sort((a, b) => (a.key < b.key ? -1 : 1))) {
+    if (old.identity(key) === now.identity(key)) continue;
+    if (options.kinds && !options.kinds.includes(type.kind)) continue;
+    if (options.namespaces && !options.namespaces.includes(namespace)) continue;
+    const [left, right] = await Promise.all([old.entries(type, namespace), now.entries(type, namespace)]);
+    for (const [name, pair] of pairsOf(left, right)) {
+      if (options.names && !options.names.includes(name)) continue;
+      const diff = await diffOne(old, now, pair);
+      if (diff) yield {type, namespace, name, ...diff};
+    }
+  }
+}
+
+interface Pair {
+  before?: ObjectEntry;
+  after?: ObjectEntry;
+}
+
+/** Entries by name, in order, but for those that are equal. */
+function pairsOf(before: readonly ObjectEntry[], after: readonly ObjectEntry[]): [string, Pair][] {
+  const pairs = new Map<string, Pair>(before.map(entry => [entry.name, {before: entry}]));
+  for (const entry of after) {
+    const pair = pairs.get(entry.name);
+    if (pair?.before?.digest === entry.digest) pairs.delete(entry.name);
+    else pairs.set(entry.name, {...pair, after: entry});
+  }
+  return [...pairs].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+async function diffOne(
+  old: ObjectReader,
+  now: ObjectReader,
+  {before, after}: Pair,
+): Promise<Pick<ObjectDiff, 'change' | 'fields'> | undefined> {
+  if (!before) return {change: 'added', fields: []};
+  if (!after) return {change: 'removed', fields: []};
+  const objects = await Promise.all([old.object(before), now.object(after)]);
+  const [left, right] = objects.map(({object}) => canonicalObject(object));
+  if (!left || !right) return undefined;
+  const fields = hideValues(left, right);
+  // Another server may write the same fields in another order.
+  return fields.length === 0 ? undefined : {change: 'changed', fields};
+}
+
+/** Values of a Secret that differ are told by their sizes alone. */
+function hideValues(before: KubeObject, after: KubeObject): FieldChange[] {
+  const changes = diffJson(before, after);
+  if (before.kind !== 'Secret' || changes.length === 0) return changes;
+  const hidden = diffJson(redactSecret(before), redactSecret(after));
+  const shown = new Set(hidden.map(({path}) => JSON.stringify(path)));
+  const same = changes
+    .filter(({path}) => !shown.has(JSON.stringify(path)))
+    .map(({path}) => ({path, before: '<redacted>', after: '<redacted, another value>'}));
+  return [...hidden, ...same];
+}
+
+/**
+ * Captures a cluster as a snapshot would, and keeps in memory what is new of it.
+ * @returns what it can be compared by, in the repository that is returned with it
+ */
+export async function captureLive(options: {
+  repository: Repository;
+  parent: SnapshotRoot;
+  cluster: Cluster;
+  select: SnapshotSelect;
+  signal: AbortSignal;
+}): Promise<{repository: Repository; live: Comparable}> {
+  const {parent, cluster, select, signal} = options;
+  const repository = options.repository.over(new MemoryStore(options.repository.store));
+  const writer = new ObjectSetWriter(repository, {parent, signal});
+  const known = (await writer.open())?.memory;
+  await captureObjects({cluster, select, writer, known, signal});
+  const {trees} = await writer.finish();
+  return {repository, live: {id: 'live', trees}};
+}
