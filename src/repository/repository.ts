@@ -111,7 +111,7 @@ export async function readRepositoryFile(
   const root = await readJson(store, ROOT, rootSchema, signal).catch((error: unknown) => {
     if (!(error instanceof PraError) || error.code !== 'STORE_MISSING') throw error;
     throw new PraError('REPOSITORY_ABSENT', `there is no repository at ${store.url}`, {
-      next: ['check spec.repository.url; pra snapshot create makes a repository where there is none'],
+      next: ['check spec.repository.url; pra repository init or pra snapshot create makes a repository'],
       cause: error,
     });
   });

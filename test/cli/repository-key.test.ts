@@ -113,6 +113,8 @@ describe('pra repository init', () => {
     expect(await snapshots()).toMatchObject({exitCode: 0, stderr: ''});
     await planWith(`, fingerprint: ${fingerprint}`);
     expect(await snapshots()).toMatchObject({exitCode: 0, stderr: ''});
+    const anew = await pra(['init', '-f', at('plan.yaml')], withPassphrase());
+    expect(anew).toMatchObject({exitCode: 2, stderr: expect.stringContaining('one data key alone')});
     await planWith(`, fingerprint: ${Array(4).fill('00000000').join('-')}`);
     expect(await snapshots()).toMatchObject({exitCode: 12, stderr: expect.stringContaining('fingerprint')});
   });

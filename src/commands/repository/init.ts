@@ -35,6 +35,13 @@ Exit codes: 0 made; 1 the KMS or the store failed; 2 there is a repository alrea
   async run(): Promise<void> {
     const {recipient = [], 'no-passphrase': noPassphrase} = this.flags;
     const {store, keys} = await keysByFlags(this.flags, {usage: 'pra repository init', signal: this.signal});
+    if (keys.fingerprint !== undefined) {
+      throw new PraError('USAGE', 'the plan accepts one data key alone, and a new repository has another', {
+        next: [
+          'take spec.repository.encryption.fingerprint out of the plan, and put in the new one afterwards',
+        ],
+      });
+    }
     const recipients = [...(keys.recipients ?? []), ...recipient];
     const kms = kmsOf(this.flags['kms-command']) ?? keys.kms;
     const passphrase = noPassphrase ? undefined : keys.passphrase;
