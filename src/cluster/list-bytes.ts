@@ -101,6 +101,7 @@ const METADATA = Buffer.from('"metadata"');
 
 function metadataBefore(bytes: Buffer): unknown {
   const reader = new JsonReader(bytes);
+  reader.object();
   while (reader.member() && !reader.isKey(ITEMS)) {
     const {at: start} = reader;
     const found = reader.isKey(METADATA);
@@ -125,6 +126,7 @@ function metadataBehind(bytes: Buffer): unknown {
 
 function metadataAnywhere(bytes: Buffer): unknown {
   const reader = new JsonReader(bytes);
+  reader.object();
   while (reader.member()) {
     const {at: start} = reader;
     const found = reader.isKey(METADATA);

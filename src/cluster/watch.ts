@@ -114,6 +114,7 @@ function parseEvent(line: Buffer): {kind: string; object: unknown; json: Buffer}
   let kind = '';
   let json: Buffer = Buffer.alloc(0);
   const reader = new JsonReader(line);
+  reader.object();
   while (reader.member()) {
     const {at} = reader;
     const [isType, isObject] = [reader.isKey(TYPE), reader.isKey(OBJECT)];

@@ -119,6 +119,7 @@ class LazyHandler implements ProxyHandler<Record<string, unknown>> {
     if (this.ranges) return this.ranges;
     const ranges: number[] = [];
     const reader = new JsonReader(this.input, this.start);
+    reader.object();
     while (reader.member()) {
       const {keyStart, keyEnd, at} = reader;
       reader.skip();

@@ -22,6 +22,8 @@ export class JsonReader {
   /** Where the key of the last member lies, with its quotes. */
   keyStart = 0;
   keyEnd = 0;
+  /** Whether an object or list was entered and nothing of it was asked for. */
+  private first = false;
 
   constructor(input: Buffer, at = 0) {
     this.input = input;
@@ -38,15 +40,20 @@ export class JsonReader {
     return byte;
   }
 
-  /** Makes sure that an object begins here, before its members are asked for. */
+  /** Enters the object at the position; its members are asked for next. */
   object(): void {
     if (this.byte() !== OPEN_BRACE) throw malformed(this.at);
+    this.at += 1;
+    this.first = true;
   }
 
-  /** Makes sure that a list begins here, before its items are asked for; false for null, which is passed. */
+  /** Enters the list at the position, whose items are asked for next; or passes null, and is false. */
   array(): boolean {
-    const byte = this.byte();
-    if (byte === OPEN_BRACKET) return true;
+    if (this.byte() === OPEN_BRACKET) {
+      this.at += 1;
+      this.first = true;
+      return true;
+    }
     if (!isAt(NULL, this.input, this.at)) throw malformed(this.at);
     this.skip();
     return false;
@@ -57,22 +64,9 @@ export class JsonReader {
     if (this.byte() !== undefined) throw malformed(this.at);
   }
 
-  /**
-   * Enters the object at the position, or goes on in it after a value; then stands before the value of the member. False
-   * at the end of the object, which is then passed.
-   */
+  /** Goes on in an object that was entered, to the value of its next member; false at its end, which is then passed. */
   member(): boolean {
-    const separator = this.byte();
-    if (separator === CLOSE_BRACE) {
-      this.at += 1;
-      return false;
-    }
-    if (separator !== OPEN_BRACE && separator !== COMMA) throw malformed(this.at);
-    this.at += 1;
-    if (this.byte() === CLOSE_BRACE && separator === OPEN_BRACE) {
-      this.at += 1;
-      return false;
-    }
+    if (!this.next(CLOSE_BRACE)) return false;
     this.keyStart = this.at;
     this.at = endOfString(this.input, this.at);
     this.keyEnd = this.at;
@@ -87,18 +81,24 @@ export class JsonReader {
     return this.keyEnd - this.keyStart === key.length && isAt(key, this.input, this.keyStart);
   }
 
-  /** Enters the array at the position, or goes on in it after an item; false at its end, which is then passed. */
+  /** Goes on in a list that was entered, to its next item; false at its end, which is then passed. */
   item(): boolean {
-    const separator = this.byte();
-    if (separator === CLOSE_BRACKET) {
+    return this.next(CLOSE_BRACKET);
+  }
+
+  private next(close: number): boolean {
+    const byte = this.byte();
+    const {first} = this;
+    this.first = false;
+    if (byte === close) {
       this.at += 1;
       return false;
     }
-    if (separator !== OPEN_BRACKET && separator !== COMMA) throw malformed(this.at);
+    if (first) return true;
+    if (byte !== COMMA) throw malformed(this.at);
     this.at += 1;
-    if (this.byte() !== CLOSE_BRACKET || separator === COMMA) return true;
-    this.at += 1;
-    return false;
+    if (this.byte() === close) throw malformed(this.at);
+    return true;
   }
 
   /** Goes past the value at the position. Brackets are matched; commas and colons are left to whoever parses the value. */

@@ -91,12 +91,14 @@ function keep(items: readonly unknown[], kind: ResourceType, space?: number): Ku
   const found: KubeObject[] = [];
   const head = {apiVersion: Buffer.from('"apiVersion":"v1",'), kind: Buffer.from(`"kind":"${kind.kind}",`)};
   const nulls = kind.group === 'apps' ? new ByteSearch(page, NULL_CREATION) : undefined;
+  reader.object();
   while (reader.member()) {
     if (!reader.isKey(Buffer.from('"items"'))) {
       reader.skip();
       continue;
     }
     const item = new Item();
+    reader.array();
     while (reader.item()) {
       const sink = new ByteSink(8);
       item.read(reader, page);
@@ -177,7 +179,9 @@ describe('what is kept of an object', () => {
   test('keeps integers that JavaScript would round', () => {
     const page = Buffer.from('{"items":[{"metadata":{"name":"a"},"spec":{"n":9007199254740993}}]}');
     const reader = new JsonReader(page);
+    reader.object();
     reader.member();
+    reader.array();
     reader.item();
     const item = new Item();
     item.read(reader, page);
