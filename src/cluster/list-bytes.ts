@@ -18,7 +18,7 @@ export interface BytesPage {
 const FIRST_PAGE = 500;
 const MAX_PAGE = 2500;
 /** Pages are made so long that they have about this size: memory is bounded however large objects are. */
-const PAGE_BYTES = 6 * 1024 * 1024;
+const PAGE_BYTES = 3 * 1024 * 1024;
 /** A list that expires so often cannot be read at the pace of its reader. */
 const MAX_RESTARTS = 5;
 

@@ -113,10 +113,9 @@ export class ObjectSetWriter {
     if (this.parent) {
       const index = await SnapshotIndex.open(this.repository, this.parent, this.signal);
       for (const {type, namespace} of index.shards()) {
-        const merged = await index.read(type, namespace, this.signal);
-        const base = await index.readBase(type, namespace, this.signal);
-        this.before.set(shardKey(type, namespace), {merged, base});
-        all.push(merged);
+        const both = await index.readBoth(type, namespace, this.signal);
+        this.before.set(shardKey(type, namespace), both);
+        all.push(both.merged);
       }
       this.index = index;
     }

@@ -83,6 +83,12 @@ export async function* readObjects(
     yield readAt(frames, root, shard, index);
 }
 
+/** An object that differs in two snapshots; one side is absent when it was added or removed. */
+export interface EntryPair {
+  before?: ObjectEntry;
+  after?: ObjectEntry;
+}
+
 /** Reads entries and objects of one snapshot, in any order. */
 export class ObjectReader {
   private readonly root: Root;
@@ -123,9 +129,26 @@ export class ObjectReader {
     return this.index.identity(key);
   }
 
-  async entries(type: ResourceType, namespace: string): Promise<ObjectEntry[]> {
-    const shard = await this.shard(type, namespace);
-    return shard.names.map((_, index) => entryOf(shard, index));
+  /** What differs in a shard from this snapshot to another: entries of both sides, by name. */
+  async differences(later: ObjectReader, type: ResourceType, namespace: string): Promise<EntryPair[]> {
+    const [before, after] = await Promise.all([this.shard(type, namespace), later.shard(type, namespace)]);
+    const pairs: EntryPair[] = [];
+    let i = 0;
+    let j = 0;
+    while (i < before.names.length || j < after.names.length) {
+      const [old, now] = [before.names[i], after.names[j]];
+      if (now === undefined || (old !== undefined && old < now)) pairs.push({before: entryOf(before, i++)});
+      else if (old === undefined || now < old) pairs.push({after: entryOf(after, j++)});
+      else {
+        const same =
+          before.digests[2 * i] === after.digests[2 * j] &&
+          before.digests[2 * i + 1] === after.digests[2 * j + 1];
+        if (!same) pairs.push({before: entryOf(before, i), after: entryOf(after, j)});
+        i += 1;
+        j += 1;
+      }
+    }
+    return pairs;
   }
 
   /** @throws PraError OBJECT_NOT_FOUND, REPOSITORY_CORRUPT. */

@@ -63,18 +63,22 @@ export class SnapshotIndex {
 
   /** The objects of one kind in one namespace; empty when there are none. */
   async read(type: ResourceType, namespace: string, signal?: AbortSignal): Promise<Shard> {
-    const [base, changes] = await Promise.all([
-      this.readBase(type, namespace, signal),
-      this.readTree(this.changes, this.places.get(shardKey(type, namespace))?.changes, signal),
-    ]);
-    return changes
-      ? merge(base ?? emptyShard(type, namespace), changes)
-      : (base ?? emptyShard(type, namespace));
+    return (await this.readBoth(type, namespace, signal)).merged;
   }
 
-  /** As it is in the tree of all objects, which the next snapshot writes its changes against. */
-  readBase(type: ResourceType, namespace: string, signal?: AbortSignal): Promise<Shard | undefined> {
-    return this.readTree(this.base, this.places.get(shardKey(type, namespace))?.base, signal);
+  /** Also as they are in the tree of all objects, which the next snapshot writes its changes against. */
+  async readBoth(
+    type: ResourceType,
+    namespace: string,
+    signal?: AbortSignal,
+  ): Promise<{merged: Shard; base: Shard | undefined}> {
+    const place = this.places.get(shardKey(type, namespace));
+    const [base, changes] = await Promise.all([
+      this.readTree(this.base, place?.base, signal),
+      this.readTree(this.changes, place?.changes, signal),
+    ]);
+    const known = base ?? emptyShard(type, namespace);
+    return {merged: changes ? merge(known, changes) : known, base};
   }
 
   /** Shards of the tree of all objects, also those that are empty now. */

@@ -40,7 +40,7 @@ export interface Capture {
 }
 
 /** Kinds that are listed at the same time. */
-const CONCURRENCY = 6;
+const CONCURRENCY = 4;
 /** Pages of one kind that are worked on while the next one comes. */
 const PAGES_AT_ONCE = 2;
 

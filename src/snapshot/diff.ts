@@ -1,7 +1,7 @@
 import type {Cluster} from '../cluster/client.ts';
 import type {KubeObject, ResourceType} from '../cluster/object.ts';
 import {MemoryStore} from '../repository/memory.ts';
-import {type ObjectEntry, ObjectReader} from '../repository/object-set.ts';
+import {type EntryPair, ObjectReader} from '../repository/object-set.ts';
 import {ObjectSetWriter} from '../repository/object-set-writer.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
@@ -38,7 +38,11 @@ export async function* diffSnapshots(
   repository: Repository,
   before: Comparable,
   after: Comparable,
-  options: DiffFilter & {signal?: AbortSignal | undefined} = {},
+  options: DiffFilter & {
+    /** Only which objects, by the index alone: one whose fields only stand in another order counts too. */
+    withoutFields?: boolean | undefined;
+    signal?: AbortSignal | undefined;
+  } = {},
 ): AsyncGenerator<ObjectDiff> {
   const [old, now] = await Promise.all(
     [before, after].map(root => ObjectReader.open(repository, root, options.signal)),
@@ -49,38 +53,28 @@ export async function* diffSnapshots(
     if (old.identity(key) === now.identity(key)) continue;
     if (options.kinds && !options.kinds.includes(type.kind)) continue;
     if (options.namespaces && !options.namespaces.includes(namespace)) continue;
-    const [left, right] = await Promise.all([old.entries(type, namespace), now.entries(type, namespace)]);
-    for (const [name, pair] of pairsOf(left, right)) {
+    for (const pair of await old.differences(now, type, namespace)) {
+      const name = (pair.after ?? pair.before)?.name ?? '';
       if (options.names && !options.names.includes(name)) continue;
-      const diff = await diffOne(old, now, pair);
+      const diff = options.withoutFields ? changeOf(pair) : await diffOne(old, now, pair);
       if (diff) yield {type, namespace, name, ...diff};
     }
   }
 }
 
-interface Pair {
-  before?: ObjectEntry;
-  after?: ObjectEntry;
-}
-
-/** Entries by name, in order, but for those that are equal. */
-function pairsOf(before: readonly ObjectEntry[], after: readonly ObjectEntry[]): [string, Pair][] {
-  const pairs = new Map<string, Pair>(before.map(entry => [entry.name, {before: entry}]));
-  for (const entry of after) {
-    const pair = pairs.get(entry.name);
-    if (pair?.before?.digest === entry.digest) pairs.delete(entry.name);
-    else pairs.set(entry.name, {...pair, after: entry});
-  }
-  return [...pairs].sort(([a], [b]) => (a < b ? -1 : 1));
+function changeOf({before, after}: {[side in keyof EntryPair]: EntryPair[side] | undefined}): {
+  change: ObjectDiff['change'];
+  fields: FieldChange[];
+} {
+  return {change: !before ? 'added' : !after ? 'removed' : 'changed', fields: []};
 }
 
 async function diffOne(
   old: ObjectReader,
   now: ObjectReader,
-  {before, after}: Pair,
+  {before, after}: EntryPair,
 ): Promise<Pick<ObjectDiff, 'change' | 'fields'> | undefined> {
-  if (!before) return {change: 'added', fields: []};
-  if (!after) return {change: 'removed', fields: []};
+  if (!before || !after) return changeOf({before, after});
   const objects = await Promise.all([old.object(before), now.object(after)]);
   const [left, right] = objects.map(({object}) => canonicalObject(object));
   if (!left || !right) return undefined;

@@ -27,7 +27,8 @@ const reading = z.object({
   listMs: z.number(),
   showMs: z.number(),
   getMs: z.number(),
-  diffMs: z.number(),
+  diffWhichMs: z.number(),
+  diffFieldsMs: z.number(),
   different: z.number(),
 });
 const streamed = z.object({compressed: z.number()});
@@ -182,6 +183,6 @@ function table(document: {
     '',
     `${raw.objects} objects, ${mb(raw.bytes.json)} of JSON; first snapshot ${mb(raw.bytes.first)}, ${percent(ratios.firstBytesOfStream)} of one zstd -3 stream`,
     `1 % changed: ${mb(raw.bytes.changed)} written, ${percent(ratios.incrementalBytes)} of the first, in ${raw.incrementalMs} ms; unchanged: ${raw.bytes.unchanged} bytes`,
-    `list ${raw.read.listMs} ms, show ${raw.read.showMs} ms, get ${raw.read.getMs} ms, diff ${raw.read.diffMs} ms`,
+    `list ${raw.read.listMs} ms, show ${raw.read.showMs} ms, get ${raw.read.getMs} ms, diff ${raw.read.diffWhichMs} ms, with all fields ${raw.read.diffFieldsMs} ms`,
   ].join('\n');
 }

@@ -55,6 +55,7 @@ Exit codes: 0; 7 something differs, with --exit-code; 2 no such snapshot; 10 no 
       namespaces,
       kinds,
       names,
+      withoutFields: this.flags.stat,
       signal: this.signal,
     }))
       diffs.push(diff);
