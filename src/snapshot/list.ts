@@ -1,5 +1,6 @@
 import type {Repository} from '../repository/repository.ts';
 import {listRoots, type SnapshotRoot} from '../repository/snapshot-root.ts';
+import {readTags} from '../repository/tags.ts';
 
 /** A snapshot in one line. */
 export interface SnapshotSummary {
@@ -14,6 +15,7 @@ export interface SnapshotSummary {
   /** What it added to the repository. */
   writtenBytes: number;
   durationMs: number;
+  tags: string[];
 }
 
 /**
@@ -24,10 +26,12 @@ export async function listSnapshots(
   repository: Repository,
   options: {plan?: string | undefined; signal?: AbortSignal | undefined} = {},
 ): Promise<SnapshotSummary[]> {
-  return (await listRoots(repository, options)).map(summaryOf);
+  const tags = await readTags(repository, {signal: options.signal});
+  const roots = await listRoots(repository, options);
+  return roots.map(root => summaryOf(root, tags.get(root.id) ?? []));
 }
 
-function summaryOf(root: SnapshotRoot): SnapshotSummary {
+function summaryOf(root: SnapshotRoot, tags: string[]): SnapshotSummary {
   return {
     id: root.id,
     createdAt: root.createdAt,
@@ -39,5 +43,6 @@ function summaryOf(root: SnapshotRoot): SnapshotSummary {
     volumeBytes: root.volumes.reduce((sum, volume) => sum + volume.bytes, 0),
     writtenBytes: root.bytes.written,
     durationMs: Date.parse(root.finishedAt) - Date.parse(root.createdAt),
+    tags,
   };
 }

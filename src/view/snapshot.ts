@@ -9,8 +9,9 @@ import {renderTable} from './table.ts';
 /** `pra snapshot list`. */
 export function renderSnapshotList(items: readonly SnapshotSummary[], now: Date): string {
   if (items.length === 0) return 'no snapshots yet: pra snapshot create PLAN';
+  const tagged = items.some(({tags}) => tags.length > 0);
   return renderTable(
-    ['NAME', 'PLAN', 'SOURCE', 'OBJECTS', 'VOLUMES', 'DATA', 'ADDED', 'AGE'],
+    ['NAME', 'PLAN', 'SOURCE', 'OBJECTS', 'VOLUMES', 'DATA', 'ADDED', 'AGE', ...(tagged ? ['TAGS'] : [])],
     items.map(item => [
       item.id,
       item.plan ?? '-',
@@ -20,6 +21,7 @@ export function renderSnapshotList(items: readonly SnapshotSummary[], now: Date)
       formatBytes(item.volumeBytes),
       formatBytes(item.writtenBytes),
       formatDuration(now.getTime() - Date.parse(item.createdAt)),
+      ...(tagged ? [item.tags.join(' ')] : []),
     ]),
   );
 }
