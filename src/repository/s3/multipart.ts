@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-s3';
 import {PraError} from '../../errors.ts';
 import {mapPool} from '../../std/pool.ts';
+import {sleep} from '../../std/wait.ts';
 import {type Attributes, abortBy, md5, type Target} from './write.ts';
 
 const AT_ONCE = 4;
@@ -49,29 +50,38 @@ export async function uploadInParts(client: S3Client, upload: PartedUpload): Pro
       abortBy(signal),
     );
   } catch (error) {
-    // A signal that stopped the upload must not stop this too; a store that is down must not hold it up for long.
-    await client
-      .send(new AbortMultipartUploadCommand({...target, UploadId}), abortBy(AbortSignal.timeout(CLEAN_UP_MS)))
-      .catch(() => undefined);
+    await removeParts(client, {...target, UploadId});
     throw error;
+  }
+}
+
+/**
+ * Removes an upload, and asks again until the store knows it no more: a part whose request was cut off may still be on its
+ * way to the disk and arrive after the first removal.
+ * See https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
+ *
+ * The signal that stopped the upload does not stop this too; a store that is down does not hold it up for long.
+ */
+async function removeParts(client: S3Client, upload: Target & {UploadId: string}): Promise<void> {
+  const deadline = AbortSignal.timeout(CLEAN_UP_MS);
+  for (const pause of [0, 250, 500, 1000, 2000]) {
+    await sleep(pause);
+    const gone = await client.send(new AbortMultipartUploadCommand(upload), abortBy(deadline)).then(
+      () => false,
+      () => true,
+    );
+    if (gone) return;
   }
 }
 
 async function sendParts(client: S3Client, upload: PartedUpload, UploadId: string): Promise<CompletedPart[]> {
   const {target, body, partBytes, signal} = upload;
-  const failed = new AbortController();
-  const either = AbortSignal.any([failed.signal, ...(signal === undefined ? [] : [signal])]);
   const numbers = Array.from({length: Math.ceil(body.length / partBytes)}, (_, index) => index + 1);
-  let cause: unknown;
-  // All have ended when it does: a part that arrives after the removal would stay.
+  // When one fails, those under way are let end, not cut off: what the store has half of arrives after the removal.
   return mapPool(numbers, AT_ONCE, async (PartNumber): Promise<CompletedPart> => {
     const Body = body.subarray((PartNumber - 1) * partBytes, PartNumber * partBytes);
     const part = {...target, UploadId, PartNumber, Body, ContentLength: Body.length, ContentMD5: md5(Body)};
-    const {ETag} = await client.send(new UploadPartCommand(part), abortBy(either)).catch((error: unknown) => {
-      cause ??= error;
-      failed.abort();
-      throw cause;
-    });
+    const {ETag} = await client.send(new UploadPartCommand(part), abortBy(signal));
     if (ETag !== undefined) return {PartNumber, ETag};
     throw new PraError('STORE_FAILED', `part ${PartNumber} of ${target.Key} was not confirmed`);
   });
