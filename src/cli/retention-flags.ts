@@ -14,7 +14,7 @@ export const retentionFlags = {
   'keep-monthly': count('the same for months'),
   'keep-yearly': count('the same for years'),
   'keep-within': Flags.string({
-    description: 'keep all that are younger',
+    description: 'keep all that are at most so much older than the newest',
     helpValue: '30d',
     helpGroup: 'RETENTION',
   }),

@@ -20,6 +20,7 @@ mistakes at once, each with file, line and column.
 | duration | number and unit, also several: \`250ms\`, \`30s\`, \`45m\`, \`1h30m\`, \`30d\`, \`2w\` |
 | name | a name as Kubernetes has them: lower-case letters, digits, dashes and dots |
 | name or glob | the same, where \`*\` and \`?\` stand for other characters |
+| object name | \`Secret/sh.helm.*\`, \`scratch-*\`: name or glob, of one kind only where a kind stands before it |
 | label selector | \`app=db,tier!=cache\`; in most places also a mapping of labels that must all be there |
 | namespace/name#key | a Secret, and after the \`#\` the key in it |
 | command | a list: the program and its arguments, no shell; or a text where a script can be given |

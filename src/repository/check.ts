@@ -3,9 +3,11 @@ import {sha256} from '../std/json.ts';
 import {type Digest, digestOf} from './digest.ts';
 import {openFrame} from './frame.ts';
 import {type ObjectFrame, packKey} from './pack.ts';
+import {readSlots} from './key/read-slots.ts';
 import type {Repository} from './repository.ts';
 import {SnapshotIndex} from './snapshot-index.ts';
 import {readRoot, readRootKeys, type SnapshotRoot} from './snapshot-root.ts';
+import {readTagChange} from './tags.ts';
 import {treeKey} from './tree.ts';
 
 /** Something that is wrong with a repository. */
@@ -32,7 +34,7 @@ export type CheckEvent = {type: 'checked'; what: string; done: number; of: numbe
 /**
  * Checks that every snapshot can be restored: roots and trees are read whole, packs are there with the size that they
  * should have. With `readData`, every pack is read, compared with its name, opened, and every object in it compared
- * with its digest. Goes on after damage, so that all of it is known.
+ * with its digest. Tags and key slots are read too. Goes on after damage, so that all of it is known.
  * @throws PraError STORE_* when the store cannot be used at all
  */
 export async function checkRepository(
@@ -88,6 +90,8 @@ class Check {
     }
     await this.checkTrees();
     await this.checkPacks(files);
+    await this.checkTags();
+    await this.checkSlots();
     const needed = new Set([...[...this.packs.keys()].map(packKey), ...[...this.trees.keys()].map(treeKey)]);
     const unneeded = [...files].filter(([key]) => !needed.has(key));
     return {
@@ -133,6 +137,17 @@ class Check {
         }
       }
     });
+  }
+
+  private async checkTags(): Promise<void> {
+    for await (const {key} of this.repository.store.list('tags/', {signal: this.signal}))
+      await this.attempt(key, [], () => readTagChange(this.repository, key, this.signal));
+  }
+
+  /** Whether the keys in them are right is known only to those who can open them. */
+  private async checkSlots(): Promise<void> {
+    for (const slot of await readSlots(this.repository.store, {signal: this.signal}))
+      if (slot.state === 'damaged') this.find(slot.key, slot.why, []);
   }
 
   private useOf(pack: string): PackUse {
@@ -192,7 +207,7 @@ class Check {
       if (error.code === 'STORE_MISSING') this.find(key, 'it is missing', snapshots);
       else if (error.code === 'REPOSITORY_CORRUPT')
         this.find(
-          /\b(?:packs|trees|snapshots)\/[\w./-]+/.exec(error.message)?.[0] ?? key,
+          /\b(?:packs|trees|snapshots|tags)\/[\w./-]+/.exec(error.message)?.[0] ?? key,
           error.why ?? error.message,
           snapshots,
         );

@@ -63,9 +63,9 @@ async function copyOne(
     await verifyPacks(from, root, {signal});
     const stillThere = parent && (await to.store.has(rootKey(parent.id), {signal})) ? parent : undefined;
     const writer = new ObjectSetWriter(to, {parent: stillThere, signal});
-    await writer.open();
-    for await (const {type, object, health} of readObjects(from, root, {signal}))
-      await writer.addObject(type, object, health);
+    await writer.open({checkPacks: true});
+    for await (const {type, object, bytes, health} of readObjects(from, root, {signal}))
+      await writer.addBytes(type, object, bytes, health);
     const {trees, counts, namespaces, bytes} = await writer.finish();
     const volumes: VolumeRecord[] = [];
     for (const volume of root.volumes) volumes.push(await copyVolume(volume, root.id));

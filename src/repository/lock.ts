@@ -161,8 +161,10 @@ export async function listLocks(
   const locks = new Map<string, LockInfo>();
   for (const {key, modified} of files) {
     const lock = await readJson(repository.store, key, lockSchema, options.signal).catch((error: unknown) => {
+      if (!(error instanceof PraError)) throw error;
       // Released since it was listed.
-      if (error instanceof PraError && error.code === 'STORE_MISSING') return undefined;
+      if (error.code === 'STORE_MISSING') return undefined;
+      if (error.code === 'REPOSITORY_CORRUPT') return unreadable(key, modified);
       throw error;
     });
     if (!lock) continue;
@@ -182,6 +184,14 @@ export async function listLocks(
   }
   return [...locks.values()];
 }
+
+/** Somebody may be at work all the same; until it is stale or removed, it counts as a writer. */
+const unreadable = (key: string, modified: Date): z.infer<typeof lockSchema> => ({
+  id: key.replace(/^locks\/|\.json$/g, ''),
+  kind: 'append',
+  createdAt: modified.toISOString(),
+  sealed: '',
+});
 
 /** Removes locks: those of killed runs, or all. @returns how many */
 export async function removeLocks(

@@ -105,10 +105,12 @@ export class ObjectSetWriter {
 
   /**
    * Reads what the parent has. To be called first.
+   * @param options.checkPacks looks whether the packs of the parent are there and long enough, since a snapshot that goes on
+   * from a parent of which something is lost lacks the same
    * @returns digests that need not be packed; undefined without a parent
    * @throws PraError REPOSITORY_CORRUPT, STORE_*
    */
-  async open(): Promise<DigestSet | undefined> {
+  async open(options: {checkPacks?: boolean} = {}): Promise<DigestSet | undefined> {
     const all: Shard[] = [];
     if (this.parent) {
       const index = await SnapshotIndex.open(this.repository, this.parent, this.signal);
@@ -117,6 +119,7 @@ export class ObjectSetWriter {
         this.before.set(shardKey(type, namespace), both);
         all.push(both.merged);
       }
+      if (options.checkPacks) await findPacks(this.repository, all, this.signal);
       this.index = index;
     }
     if (this.run !== undefined) all.push(...(await this.openPending()));
@@ -134,16 +137,15 @@ export class ObjectSetWriter {
     for (const {tree} of await readPending(this.repository, {signal: this.signal})) {
       try {
         const index = await SnapshotIndex.open(this.repository, {trees: [tree]}, this.signal);
-        const packs = await Promise.all(
-          [...index.packs()].map(pack => this.repository.store.has(packKey(pack), {signal: this.signal})),
-        );
-        if (packs.includes(false)) continue;
-        for (const {type, namespace} of index.shards()) {
-          const shard = await index.read(type, namespace, this.signal);
-          const key = shardKey(type, namespace);
+        const own: Shard[] = [];
+        for (const {type, namespace} of index.shards())
+          own.push(await index.read(type, namespace, this.signal));
+        await findPacks(this.repository, own, this.signal);
+        for (const shard of own) {
+          const key = shardKey(shard.type, shard.namespace);
           this.pending.set(key, [...(this.pending.get(key) ?? []), shard]);
-          shards.push(shard);
         }
+        shards.push(...own);
       } catch (error) {
         if (!(error instanceof PraError) || error.code !== 'REPOSITORY_CORRUPT') throw error;
       }
@@ -202,12 +204,20 @@ export class ObjectSetWriter {
 
   /** Packs one object here. */
   async addObject(type: ResourceType, object: StorableObject, health?: Health): Promise<void> {
+    await this.addBytes(type, object, Buffer.from(JSON.stringify(object)), health);
+  }
+
+  /** Packs one object here, as the bytes that it is to be kept in. */
+  async addBytes(
+    type: ResourceType,
+    {metadata: {name, namespace = ''}}: StorableObject,
+    bytes: Buffer,
+    health?: Health,
+  ): Promise<void> {
     this.own ??= {packer: new ObjectPacker(this.keys, this.set), packing: new Packing()};
     const {packer, packing} = this.own;
-    const bytes = Buffer.from(JSON.stringify(object));
     packer.begin().bytes(bytes, 0, bytes.length);
     packer.end();
-    const {name, namespace = ''} = object.metadata;
     const {digest, frame, offset, length} = packer;
     this.add(
       type,
@@ -374,6 +384,34 @@ function located(shard: Shard, earlier: readonly (Shard | undefined)[]): Shard {
       next: ['run it again with --full, which compares with no earlier snapshot'],
     },
   );
+}
+
+/** @throws PraError REPOSITORY_CORRUPT that names the first pack which is missing or cut off. */
+async function findPacks(
+  repository: Repository,
+  shards: readonly Shard[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const ends = new Map<string, number>();
+  for (const {frames} of shards) {
+    let last: ObjectFrame | undefined;
+    for (const frame of frames) {
+      if (frame === last) continue;
+      last = frame;
+      ends.set(frame.pack, Math.max(ends.get(frame.pack) ?? 0, frame.offset + frame.length));
+    }
+  }
+  if (ends.size === 0) return;
+  const sizes = new Map<string, number>();
+  for await (const {key, size} of repository.store.list('packs/', {signal})) sizes.set(key, size);
+  for (const [pack, end] of ends) {
+    const size = sizes.get(packKey(pack));
+    if (size !== undefined && size >= end) continue;
+    throw new PraError('REPOSITORY_CORRUPT', `${packKey(pack)} in ${repository.store.url} is damaged`, {
+      why: size === undefined ? 'it is missing' : `it is cut off: ${size} bytes of ${end}`,
+      next: ['pra repository check tells which snapshots need it'],
+    });
+  }
 }
 
 /** What is not in the tree of all objects as it is now. */

@@ -1,6 +1,5 @@
 import type {KubeObject, ResourceType} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
-import {canonicalJson, sha256} from '../std/json.ts';
 import {FrameCache} from './frame-cache.ts';
 import {packKey} from './pack.ts';
 import type {Repository} from './repository.ts';
@@ -16,8 +15,8 @@ export interface StoredObject {
   type: ResourceType;
   object: KubeObject;
   health?: Health | undefined;
-  /** SHA-256 of the canonical JSON of the object. */
-  digest: string;
+  /** As it is kept: numbers that JavaScript would round are whole in it. */
+  bytes: Buffer;
 }
 
 /** What the index has of an object. */
@@ -204,7 +203,7 @@ async function readAt(frames: FrameCache, root: Root, shard: Shard, index: numbe
       },
     );
   }
-  return {type: entry.type, object, digest: sha256(canonicalJson(object)), health: entry.health};
+  return {type: entry.type, object, bytes: body, health: entry.health};
 }
 
 function parse(body: Buffer): KubeObject | undefined {

@@ -8,7 +8,10 @@ export interface Retention {
   weekly?: number | undefined;
   monthly?: number | undefined;
   yearly?: number | undefined;
-  /** All that are younger, in milliseconds. */
+  /**
+   * All that are at most so much older than the newest, in milliseconds. Not than now: a machine whose clock is years
+   * ahead would forget nearly everything. A newest that is of the future, by such a clock, does not count as that either.
+   */
   withinMs?: number | undefined;
 }
 
@@ -26,7 +29,7 @@ type Kept = Pick<SnapshotRoot, 'id' | 'createdAt' | 'plan' | 'source'>;
 /**
  * Says which snapshots stay. Rules count for each plan and cluster by themselves: the newest snapshot of every hour, day,
  * week (ISO 8601) and so on, in UTC, for as many of them as there are snapshots in. The newest of each plan and cluster
- * always stays, whatever the rules say.
+ * always stays, whatever the rules say, and so does the newest that is not of the future.
  */
 export function decideRetention<T extends Kept>(
   roots: readonly T[],
@@ -44,13 +47,16 @@ function decideGroup<T extends Kept>(
   {now, tagsOf}: {now: Date; tagsOf?: (root: T) => readonly string[]},
 ): RetentionDecision<T>[] {
   const newest = [...roots].sort((a, b) => b.id.localeCompare(a.id));
+  const isPast = (root: T) => Date.parse(root.createdAt) <= now.getTime();
+  const last = newest.find(isPast);
+  const until = last ? Date.parse(last.createdAt) : now.getTime();
   const reasons = new Map<T, string[]>(newest.map(root => [root, []]));
   const keep = (root: T, reason: string) => reasons.get(root)?.push(reason);
   for (const [i, root] of newest.entries()) {
-    if (i === 0) keep(root, 'newest');
+    if (i === 0 || root === last) keep(root, 'newest');
     if (i < (retention.last ?? 0)) keep(root, 'last');
     if (tagsOf?.(root).includes(KEEP_TAG)) keep(root, `tag ${KEEP_TAG}`);
-    const age = now.getTime() - Date.parse(root.createdAt);
+    const age = until - Date.parse(root.createdAt);
     if (retention.withinMs !== undefined && age <= retention.withinMs) keep(root, 'within');
   }
   for (const [name, period] of PERIODS) {

@@ -136,14 +136,29 @@ export async function listRoots(
   repository: Repository,
   options: {plan?: string | undefined; signal?: AbortSignal | undefined} = {},
 ): Promise<SnapshotRoot[]> {
+  const {roots, damaged} = await readRoots(repository, options);
+  const [first] = damaged;
+  if (first) throw first;
+  return roots;
+}
+
+/** All snapshots, the newest first, and an error for each root that cannot be read: for who can go on without them. */
+export async function readRoots(
+  repository: Repository,
+  options: {plan?: string | undefined; signal?: AbortSignal | undefined} = {},
+): Promise<{roots: SnapshotRoot[]; damaged: PraError[]}> {
   const roots: SnapshotRoot[] = [];
+  const damaged: PraError[] = [];
   for await (const key of readRootKeys(repository, options.signal)) {
-    const root = await readIfThere(repository, key, options.signal);
-    if (root) roots.push(root);
+    try {
+      const root = await readIfThere(repository, key, options.signal);
+      if (root && (options.plan === undefined || root.plan?.name === options.plan)) roots.push(root);
+    } catch (error) {
+      if (!(error instanceof PraError) || error.code !== 'REPOSITORY_CORRUPT') throw error;
+      damaged.push(error);
+    }
   }
-  return roots
-    .filter(root => options.plan === undefined || root.plan?.name === options.plan)
-    .sort((a, b) => b.id.localeCompare(a.id));
+  return {roots: roots.sort((a, b) => b.id.localeCompare(a.id)), damaged};
 }
 
 /**

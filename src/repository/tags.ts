@@ -41,22 +41,41 @@ export async function changeTags(
  */
 export async function readTags(
   repository: Repository,
-  options: {snapshot?: string | undefined; signal?: AbortSignal | undefined} = {},
+  options: {
+    snapshot?: string | undefined;
+    /** Told of changes that are damaged, which then do not count, for who can go on without them. */
+    onDamaged?: ((error: PraError) => void) | undefined;
+    signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<Map<string, string[]>> {
   const tags = new Map<string, string[]>();
   const prefix = options.snapshot === undefined ? 'tags/' : `tags/${options.snapshot}/`;
   for await (const {key} of repository.store.list(prefix, options)) {
-    const {mac, ...body} = await readJson(repository.store, key, changeSchema, options.signal);
-    const genuine = timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(repository, body)));
-    if (!genuine || !key.startsWith(`tags/${body.snapshot}/`)) {
-      throw new PraError('REPOSITORY_CORRUPT', `${key} in ${repository.store.url} was altered`, {
-        next: [`delete ${key}, and find out who can write to the repository`],
-      });
-    }
-    const kept = (tags.get(body.snapshot) ?? []).filter(tag => !body.remove.includes(tag));
-    tags.set(body.snapshot, [...new Set([...kept, ...body.add])].sort());
+    const change = await readTagChange(repository, key, options.signal).catch((error: unknown) => {
+      const isDamage = error instanceof PraError && error.code === 'REPOSITORY_CORRUPT';
+      if (!isDamage || !options.onDamaged) throw error;
+      options.onDamaged(error);
+    });
+    if (!change) continue;
+    const {snapshot, add, remove} = change;
+    const kept = (tags.get(snapshot) ?? []).filter(tag => !remove.includes(tag));
+    tags.set(snapshot, [...new Set([...kept, ...add])].sort());
   }
   return tags;
+}
+
+/** @throws PraError REPOSITORY_CORRUPT for one that nobody with the key made, and for one that is damaged */
+export async function readTagChange(
+  repository: Repository,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<Omit<z.infer<typeof changeSchema>, 'mac'>> {
+  const {mac, ...body} = await readJson(repository.store, key, changeSchema, signal);
+  const genuine = timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(repository, body)));
+  if (genuine && key.startsWith(`tags/${body.snapshot}/`)) return body;
+  throw new PraError('REPOSITORY_CORRUPT', `${key} in ${repository.store.url} was altered`, {
+    next: [`delete ${key}, and find out who can write to the repository`],
+  });
 }
 
 const macOf = (repository: Repository, body: object) =>

@@ -93,13 +93,7 @@ async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<S
   const {source, dumps, pods, began, id, lock} = prepared;
   onEvent?.({type: 'phase', phase: 'canary'});
   const canary = await options.writeCanary?.(signal);
-  const parent = await findParent(repository, plan?.name, source.uid, signal);
-  const writer = new ObjectSetWriter(repository, {
-    parent: options.full ? undefined : parent,
-    run: options.full ? undefined : id,
-    signal,
-  });
-  const known = (await writer.open())?.memory;
+  const {writer, known, parent} = await openWriter(options, id, source.uid);
   const hooked = await withHooks({pods, exec: execIn(cluster), signal, onEvent}, async () => {
     onEvent?.({type: 'phase', phase: 'baselines'});
     const baselines = (await options.readBaselines?.(signal)) ?? [];
@@ -126,7 +120,7 @@ async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<S
     namespaces,
     counts,
     trees,
-    ...(parent && !options.full ? {parent: parent.id} : {}),
+    ...(parent ? {parent: parent.id} : {}),
     resourceVersions: capture.resourceVersions,
     volumes,
     ...(canary ? {canary} : {}),
@@ -156,6 +150,33 @@ const execIn =
   (cluster: Cluster): Exec =>
   execution =>
     execInPod(cluster, execution);
+
+/**
+ * Opens a writer that goes on from the newest snapshot of the plan. One that is damaged must not be gone on from, nor keep
+ * a new one from being taken: then everything is written anew.
+ */
+async function openWriter(
+  {repository, plan, full, signal, onEvent}: CreateOptions,
+  id: string,
+  uid: string,
+): Promise<{writer: ObjectSetWriter; known: SharedArrayBuffer | undefined; parent: SnapshotRoot | undefined}> {
+  if (full) return {writer: new ObjectSetWriter(repository, {signal}), known: undefined, parent: undefined};
+  try {
+    const parent = await findParent(repository, plan?.name, uid, signal);
+    const writer = new ObjectSetWriter(repository, {parent, run: id, signal});
+    return {writer, known: (await writer.open({checkPacks: true}))?.memory, parent};
+  } catch (error) {
+    if (!(error instanceof PraError) || error.code !== 'REPOSITORY_CORRUPT') throw error;
+    onEvent?.({
+      type: 'warning',
+      message: `the newest snapshot is damaged, so this one is written anew: ${error.message}`,
+      why: error.why,
+      next: ['pra repository check --read-data'],
+    });
+    const writer = new ObjectSetWriter(repository, {run: id, signal});
+    return {writer, known: (await writer.open())?.memory, parent: undefined};
+  }
+}
 
 /** The newest snapshot of the same plan and cluster: what it holds already is not written again. */
 async function findParent(

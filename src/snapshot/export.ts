@@ -9,6 +9,7 @@ import {runProcess} from '../std/process.ts';
 import {groupKind} from './exclude.ts';
 import {redactSecret} from './redact.ts';
 import {toYaml} from './yaml.ts';
+import {canonicalJson, sha256} from '../std/json.ts';
 
 export interface ExportOptions {
   repository: Repository;
@@ -113,7 +114,7 @@ async function writeFiles(options: ExportOptions, folder: string): Promise<Omit<
     const path = uniquePath(pathOf(stored), used);
     const object = options.secrets === 'include' ? stored.object : redactSecret(stored.object);
     await writeNew(join(folder, path), toYaml(object), stamp);
-    index.push({path, digest: stored.digest});
+    index.push({path, digest: sha256(canonicalJson(stored.object))});
     if (index.length % 1000 === 0) onProgress?.(index.length);
   }
   const {id, createdAt, source} = root;

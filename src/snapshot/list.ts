@@ -1,5 +1,6 @@
+import type {PraError} from '../errors.ts';
 import type {Repository} from '../repository/repository.ts';
-import {listRoots, type SnapshotRoot} from '../repository/snapshot-root.ts';
+import {readRoots, type SnapshotRoot} from '../repository/snapshot-root.ts';
 import {readTags} from '../repository/tags.ts';
 
 /** A snapshot in one line. */
@@ -19,16 +20,21 @@ export interface SnapshotSummary {
 }
 
 /**
- * The snapshots of a repository, the newest first, of one plan or all.
- * @throws PraError REPOSITORY_CORRUPT, STORE_*.
+ * The snapshots of a repository, the newest first, of one plan or all, and what of them cannot be read: one that is
+ * damaged must not hide the others.
+ * @throws PraError STORE_*.
  */
 export async function listSnapshots(
   repository: Repository,
   options: {plan?: string | undefined; signal?: AbortSignal | undefined} = {},
-): Promise<SnapshotSummary[]> {
-  const tags = await readTags(repository, {signal: options.signal});
-  const roots = await listRoots(repository, options);
-  return roots.map(root => summaryOf(root, tags.get(root.id) ?? []));
+): Promise<{items: SnapshotSummary[]; errors: PraError[]}> {
+  const errors: PraError[] = [];
+  const tags = await readTags(repository, {onDamaged: error => errors.push(error), signal: options.signal});
+  const {roots, damaged} = await readRoots(repository, options);
+  return {
+    items: roots.map(root => summaryOf(root, tags.get(root.id) ?? [])),
+    errors: [...damaged, ...errors],
+  };
 }
 
 function summaryOf(root: SnapshotRoot, tags: string[]): SnapshotSummary {

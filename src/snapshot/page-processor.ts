@@ -49,7 +49,7 @@ export class PageProcessor {
   process(type: ResourceType, bytes: Uint8Array): ProcessedPage {
     const page: ProcessedPage = {objects: noObjects(), excluded: {}, frames: []};
     const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const kind = new KindForm(type, input);
+    const kind = new KindForm(type, input, this.selection.names(type));
     const reader = new JsonReader(input);
     let isList = false;
     reader.object();
@@ -77,7 +77,7 @@ export class PageProcessor {
     const {item, packer} = this;
     const start = reader.at;
     item.read(reader, kind.page);
-    if (!this.isSelected(item.namespace)) return;
+    if (!this.isSelected(item.namespace) || !kind.isNamed(item.name)) return;
     const refers = kind.mayRefer(start, reader.at);
     const judged = kind.mayBeExcluded(start, reader.at);
     // Most objects need no closer look, and making what rules look at costs as much as all the rest.
@@ -130,10 +130,13 @@ class KindForm {
   private readonly isJudged: boolean;
   private readonly refersAlways: boolean;
   readonly page: Buffer;
+  /** Whether the name is among those that are wanted. */
+  readonly isNamed: (name: string) => boolean;
   private readonly classes: ByteSearch;
 
-  constructor(type: ResourceType, page: Buffer) {
+  constructor(type: ResourceType, page: Buffer, isNamed: (name: string) => boolean) {
     this.type = type;
+    this.isNamed = isNamed;
     this.page = page;
     this.refersAlways = refersAlways(type);
     this.classes = new ByteSearch(page, CLASS_FIELD);

@@ -10,6 +10,8 @@ export function selectOfPlan({spec}: Plan): SnapshotSelect {
     clusterScoped: include.clusterScoped,
     kinds: include.kinds,
     excludeKinds: exclude?.kinds,
+    names: include.names,
+    excludeNames: exclude?.names,
     selector: include.selector,
     excludeSelector: exclude?.selector,
   };

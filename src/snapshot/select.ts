@@ -17,6 +17,13 @@ export interface SnapshotSelect {
   /** Only these kinds, written `Deployment`, `deployments`, `deployments.apps` or `deploy`; all when empty. */
   kinds?: readonly string[] | undefined;
   excludeKinds?: readonly string[] | undefined;
+  /**
+   * Only objects with these names: `NAME` or `KIND/NAME`, where the name may be a glob. Kinds that no name names are
+   * taken whole, unless a name without a kind is there too.
+   */
+  names?: readonly string[] | undefined;
+  /** No object with these names. */
+  excludeNames?: readonly string[] | undefined;
   /** Only objects with these labels. */
   selector?: string | undefined;
   /** No object with these labels. */
@@ -28,6 +35,8 @@ export interface Selection {
   /** Whether objects of this kind are listed at all. */
   type(type: ResourceType): boolean;
   namespace(name: string): boolean;
+  /** Tells whether the name of an object of a kind fits. */
+  names(type: ResourceType): (name: string) => boolean;
   /** Whether labels count at all. */
   byLabels: boolean;
   /** Whether the labels fit. */
@@ -54,6 +63,12 @@ export function compileSelect(select: SnapshotSelect): Selection {
       (onlyKinds.length === 0 || isAmong(type, onlyKinds)) &&
       !isAmong(type, select.excludeKinds ?? []),
     namespace: name => included(name) && !excluded(name) && (!name.startsWith('kube-') || literal.has(name)),
+    names: type => {
+      const wanted = namesOf(type, select.names ?? []);
+      const unwanted = matchGlobs(namesOf(type, select.excludeNames ?? []));
+      const isWanted = wanted.length === 0 ? () => true : matchGlobs(wanted);
+      return name => isWanted(name) && !unwanted(name);
+    },
     labels: object => {
       if (!byLabels) return true;
       const labels = stringsAt(object, 'metadata', 'labels');
@@ -82,6 +97,14 @@ function isCapturable(type: ResourceType): boolean {
     EXCLUDED_KINDS[groupKind(type)] === undefined
   );
 }
+
+/** The names among these that concern a kind, without the kind. */
+const namesOf = (type: ResourceType, names: readonly string[]): string[] =>
+  names.flatMap(text => {
+    const slash = text.indexOf('/');
+    if (slash < 0) return [text];
+    return isAmong(type, [text.slice(0, slash)]) ? [text.slice(slash + 1)] : [];
+  });
 
 /** Compares a kind with names as people write them, in any case. */
 function isAmong(type: ResourceType, names: readonly string[]): boolean {

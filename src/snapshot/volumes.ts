@@ -39,7 +39,10 @@ export async function planDumps({cluster, rules, selection, signal}: VolumeScope
     const lists = scopes.map(namespace => listAll(cluster, type, {namespace, signal}));
     return (await Promise.all(lists)).flat().filter(inScope);
   };
-  const claims = (await list(CORE_TYPES.PersistentVolumeClaim)).filter(selection.labels);
+  const isNamed = selection.names(CORE_TYPES.PersistentVolumeClaim);
+  const claims = (await list(CORE_TYPES.PersistentVolumeClaim)).filter(
+    claim => isNamed(claim.metadata.name) && selection.labels(claim),
+  );
   if (claims.length === 0 && rules.length === 0) return [];
   const [pods, replicaSets] = await Promise.all([list(CORE_TYPES.Pod), list(CORE_TYPES.ReplicaSet)]);
   const compiled = rules.map(compileRule);

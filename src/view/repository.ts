@@ -28,7 +28,7 @@ export function renderCheck(result: CheckResult, readData: boolean): string {
 
 /** What retention decided, snapshot by snapshot. */
 export function renderForgotten(
-  decisions: readonly RetentionDecision<SnapshotRoot>[],
+  decisions: readonly RetentionDecision<Pick<SnapshotRoot, 'id'> & Partial<SnapshotRoot>>[],
   dryRun: boolean,
 ): string {
   return renderTable(
@@ -36,7 +36,7 @@ export function renderForgotten(
     decisions.map(({root, reasons}) => [
       root.id,
       root.plan?.name ?? '-',
-      root.createdAt,
+      root.createdAt ?? '-',
       reasons.length === 0 ? 'forget' : 'keep',
       reasons.join(', ') || '-',
     ]),

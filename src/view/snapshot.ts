@@ -1,3 +1,4 @@
+import type {PraError} from '../errors.ts';
 import type {ObjectEntry} from '../repository/object-set.ts';
 import type {HookRecord, SnapshotRoot} from '../repository/snapshot-root.ts';
 import type {SnapshotSummary} from '../snapshot/list.ts';
@@ -24,6 +25,14 @@ export function renderSnapshotList(items: readonly SnapshotSummary[], now: Date)
       ...(tagged ? [item.tags.join(' ')] : []),
     ]),
   );
+}
+
+/** What `pra snapshot list` says of what cannot be read. */
+export function renderDamage(errors: readonly PraError[]): string {
+  return [
+    ...errors.map(({message, why}) => [message, why].filter(Boolean).join(': ')),
+    'find out who can write to the repository; bring the file back from a copy, or: pra snapshot forget ID',
+  ].join('\n');
 }
 
 function endOf({ok, exitCode}: HookRecord): string {

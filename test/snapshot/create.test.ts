@@ -203,9 +203,10 @@ describe('createSnapshot', () => {
 
 test('a snapshot is listed and shown from its index', async () => {
   const root = await create();
-  const [newest] = await listSnapshots(repository, {plan: 'shop'});
+  const {items} = await listSnapshots(repository, {plan: 'shop'});
+  const [newest] = items;
   expect(newest).toMatchObject({id: root.id, plan: 'shop', objects: root.counts.objects});
-  expect(await listSnapshots(repository, {plan: 'other'})).toEqual([]);
+  expect(await listSnapshots(repository, {plan: 'other'})).toEqual({items: [], errors: []});
   const shown = await showSnapshot(repository, root);
   expect(shown.objects).toBe(root.counts.objects);
   expect(shown.kinds).toContainEqual({kind: 'Deployment.apps', namespace: 'shop', objects: 1});

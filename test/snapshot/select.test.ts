@@ -67,6 +67,22 @@ describe('compileSelect', () => {
     expect(compileSelect(scope).type({...deployment, verbs: ['get', 'list']})).toBe(false);
   });
 
+  test('takes objects by names, of all kinds or of one', () => {
+    const secret = typeOf('v1', 'Secret');
+    const configMap = {...typeOf('v1', 'ConfigMap'), shortNames: ['cm']};
+    const only = compileSelect({...scope, names: ['Secret/db-*', 'cm/web']});
+    expect(only.names(secret)('db-1')).toBe(true);
+    expect(only.names(secret)('web')).toBe(false);
+    expect(only.names(configMap)('web')).toBe(true);
+    expect(only.names(configMap)('db-1')).toBe(false);
+    expect(only.names(typeOf('v1', 'Service'))('anything')).toBe(true);
+    const without = compileSelect({...scope, names: ['*'], excludeNames: ['scratch-?', 'secrets/sh.helm.*']});
+    expect(without.names(secret)('sh.helm.release.v1')).toBe(false);
+    expect(without.names(configMap)('sh.helm.release.v1')).toBe(true);
+    expect(without.names(configMap)('scratch-1')).toBe(false);
+    expect(without.names(configMap)('scratch-10')).toBe(true);
+  });
+
   test('takes objects by labels', () => {
     const labelled = kubeObject('v1', 'ConfigMap', 'a', {metadata: {labels: {backup: 'no', app: 'web'}}});
     expect(compileSelect({...scope, selector: 'app=web'}).labels(labelled)).toBe(true);

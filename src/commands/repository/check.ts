@@ -14,7 +14,7 @@ export default class RepositoryCheck extends BaseCommand<typeof RepositoryCheck>
 every pack and every object, and has restic read all data of volumes. Goes on after damage, and says which snapshots each piece
 of it makes incomplete; what is intact can still be restored. Changes nothing.
 
-Exit codes: 0 all is well; 3 damage was found; 10 no repository; 12 wrong passphrase.`;
+Exit codes: 0 all is well; 3 damage was found; 10 no repository; 12 wrong key.`;
   static override examples = [
     '<%= config.bin %> repository check -f plan.yaml',
     '<%= config.bin %> repository check --repository s3://dr/shop --read-data --json',

@@ -18,7 +18,7 @@ export default class RepositoryCopy extends BaseCommand<typeof RepositoryCopy> {
 is made, and opened with the same passphrase as the first. What the other has already is left out, and everything is checked before
 it is copied. How the other bucket is reached may be said by a plan that names it (--to-plan).
 
-Exit codes: 0; 1 a snapshot is damaged, and the file is named; 2 no such snapshot; 10 no repository; 12 wrong passphrase.`;
+Exit codes: 0; 1 a snapshot is damaged, and the file is named; 2 no such snapshot; 10 no repository; 12 wrong key.`;
   static override examples = [
     '<%= config.bin %> repository copy -f plan.yaml --to file:///mnt/offsite/shop',
     '<%= config.bin %> repository copy -f plan.yaml --to-plan offsite.yaml --snapshot latest',

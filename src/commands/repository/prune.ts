@@ -18,7 +18,7 @@ export default class RepositoryPrune extends BaseCommand<typeof RepositoryPrune>
 not needed then is deleted. Rules count for each plan and cluster by themselves; the newest snapshot of each always stays, and so
 does one with the tag keep. Killed at any moment, it leaves a repository that is whole.
 
-Exit codes: 0; 10 no repository; 11 somebody else prunes, or writers were at work for longer than --wait; 12 wrong passphrase.`;
+Exit codes: 0; 10 no repository; 11 somebody else prunes, or writers were at work for longer than --wait; 12 wrong key.`;
   static override examples = [
     '<%= config.bin %> repository prune -f plan.yaml --dry-run',
     '<%= config.bin %> repository prune -f plan.yaml --keep-daily 14 --keep-weekly 8 --keep-monthly 12',

@@ -7,7 +7,7 @@ import {renderStats} from '../../view/repository.ts';
 export default class RepositoryStatsCommand extends BaseCommand<typeof RepositoryStatsCommand> {
   static override summary = 'show what a repository holds and how much room it takes';
   static override description =
-    'Reads roots and the directories of trees, and no object. Exit codes: 0; 10 no repository; 12 wrong passphrase.';
+    'Reads roots and the directories of trees, and no object. Exit codes: 0; 10 no repository; 12 wrong key.';
   static override examples = [
     '<%= config.bin %> repository stats -f plan.yaml',
     '<%= config.bin %> repository stats --repository s3://dr/shop --json',

@@ -13,7 +13,7 @@ export default class RepositoryUnlock extends BaseCommand<typeof RepositoryUnloc
 With --all those of runs that seem alive are removed as well: make sure that they are not, since a run whose lock is gone is not
 waited for.
 
-Exit codes: 0; 10 no repository; 12 wrong passphrase.`;
+Exit codes: 0; 10 no repository; 12 wrong key.`;
   static override examples = [
     '<%= config.bin %> repository unlock -f plan.yaml',
     '<%= config.bin %> repository unlock --repository s3://dr/shop --all',

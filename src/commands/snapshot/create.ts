@@ -24,7 +24,7 @@ objects, also when something failed or was interrupted. The repository is made w
 With --follow it then watches the cluster, and writes a snapshot of what changed every few seconds. Volumes and canary are those of the
 last whole snapshot, and drills measure the RPO of such a snapshot by them. It needs the right to watch: pra plan rbac --follow.
 
-Exit codes: 0 taken; 1 error; 2 invalid plan; 3 a dump or hook failed; 12 wrong passphrase.`;
+Exit codes: 0 taken; 1 error; 2 invalid plan; 3 a dump or hook failed; 12 wrong key.`;
   static override examples = [
     '<%= config.bin %> snapshot create plan.yaml',
     '<%= config.bin %> snapshot create plan.yaml --repository s3://dr/shop --json',

@@ -17,7 +17,7 @@ export default class SnapshotDiff extends BaseCommand<typeof SnapshotDiff> {
     `Objects that were added (+), removed (-) and changed (~), with the fields that did. With --live the cluster is captured as a snapshot
 would be, in memory, which needs the plan. Values of Secrets are never shown.
 
-Exit codes: 0; 7 something differs, with --exit-code; 2 no such snapshot; 10 no repository; 12 wrong passphrase.`;
+Exit codes: 0; 7 something differs, with --exit-code; 2 no such snapshot; 10 no repository; 12 wrong key.`;
   static override examples = [
     '<%= config.bin %> snapshot diff 20261122T150000Z latest -f plan.yaml',
     '<%= config.bin %> snapshot diff latest --live -f plan.yaml --exit-code',

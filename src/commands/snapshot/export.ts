@@ -11,7 +11,7 @@ export default class SnapshotExport extends BaseCommand<typeof SnapshotExport> {
     `One file for each object, by namespace and kind, with a README.txt that says how to apply them by hand; a folder, or a tar when the name
 ends with .tar or .tar.gz. Values of Secrets are left out of it unless you ask for them. Files are readable by you alone.
 
-Exit codes: 0; 2 there is something at the place, or no such snapshot; 10 no repository; 12 wrong passphrase.`;
+Exit codes: 0; 2 there is something at the place, or no such snapshot; 10 no repository; 12 wrong key.`;
   static override examples = [
     '<%= config.bin %> snapshot export latest --to shop.tar.gz -f plan.yaml',
     '<%= config.bin %> snapshot export --to ./out -n shop --secrets include -f plan.yaml',

@@ -15,7 +15,7 @@ export default class SnapshotGet extends BaseCommand<typeof SnapshotGet> {
   static override description =
     `One object is printed as YAML, several as a table, read from the index alone. Values of Secrets are shown only with --show-secrets.
 
-Exit codes: 0; 2 no such kind, object or snapshot; 10 no repository; 12 wrong passphrase.`;
+Exit codes: 0; 2 no such kind, object or snapshot; 10 no repository; 12 wrong key.`;
   static override examples = [
     '<%= config.bin %> snapshot get deploy -n shop -f plan.yaml',
     '<%= config.bin %> snapshot get deployment/web -n shop -o yaml -f plan.yaml',

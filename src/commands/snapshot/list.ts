@@ -1,15 +1,15 @@
 import {BaseCommand} from '../../cli/base-command.ts';
 import {repositoryFlags} from '../../cli/flags.ts';
-import {openPlanRepository, repositoryOf} from '../../cli/wiring.ts';
-import {PraError} from '../../errors.ts';
-import {loadPlan} from '../../plan/load.ts';
+import {openByFlags} from '../../cli/open-repository.ts';
+import {EXIT} from '../../errors.ts';
 import {listSnapshots} from '../../snapshot/list.ts';
-import {renderSnapshotList} from '../../view/snapshot.ts';
+import {renderDamage, renderSnapshotList} from '../../view/snapshot.ts';
 
 export default class SnapshotList extends BaseCommand<typeof SnapshotList> {
   static override summary = 'list the snapshots of a repository, the newest first';
-  static override description =
-    'With -f, those of that plan. Exit codes: 0; 10 no repository; 12 wrong passphrase.';
+  static override description = `With -f, those of that plan. A snapshot that is damaged does not hide the others.
+
+Exit codes: 0; 3 a snapshot cannot be read; 10 no repository; 12 wrong key.`;
   static override examples = [
     '<%= config.bin %> snapshot list -f plan.yaml',
     '<%= config.bin %> snapshot list --repository file:///var/lib/pra --json',
@@ -17,16 +17,23 @@ export default class SnapshotList extends BaseCommand<typeof SnapshotList> {
   static override flags = repositoryFlags;
 
   async run(): Promise<void> {
-    const loaded = this.flags.plan === undefined ? undefined : await loadPlan(this.flags.plan);
-    const where = repositoryOf(loaded, this.flags);
-    if (!where)
-      throw new PraError('USAGE', 'no repository was given', {
-        next: ['pra snapshot list -f plan.yaml', 'pra snapshot list --repository URL'],
-      });
-    const {repository} = await openPlanRepository(where, {create: false, signal: this.signal});
-    const items = await listSnapshots(repository, {plan: loaded?.plan.metadata.name, signal: this.signal});
-    this.print({apiVersion: 'pra/v1', kind: 'SnapshotList', items}, () =>
-      renderSnapshotList(items, new Date()),
-    );
+    const {repository, loaded} = await openByFlags(this.flags, {
+      usage: 'pra snapshot list',
+      signal: this.signal,
+    });
+    const {items, errors} = await listSnapshots(repository, {
+      plan: loaded?.plan.metadata.name,
+      signal: this.signal,
+    });
+    const document = {
+      apiVersion: 'pra/v1',
+      kind: 'SnapshotList',
+      items,
+      damaged: errors.map(({message, why}) => ({message, why})),
+    };
+    this.print(document, () => renderSnapshotList(items, new Date()));
+    if (errors.length === 0) return;
+    this.note(renderDamage(errors));
+    this.finish(EXIT.failed);
   }
 }

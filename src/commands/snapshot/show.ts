@@ -1,9 +1,7 @@
 import {Args} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {repositoryFlags} from '../../cli/flags.ts';
-import {openPlanRepository, repositoryOf} from '../../cli/wiring.ts';
-import {PraError} from '../../errors.ts';
-import {loadPlan} from '../../plan/load.ts';
+import {openByFlags} from '../../cli/open-repository.ts';
 import {findRoot} from '../../repository/snapshot-root.ts';
 import {showSnapshot} from '../../snapshot/show.ts';
 import {renderSnapshot} from '../../view/snapshot.ts';
@@ -22,11 +20,10 @@ export default class SnapshotShow extends BaseCommand<typeof SnapshotShow> {
   static override flags = repositoryFlags;
 
   async run(): Promise<void> {
-    const loaded = this.flags.plan === undefined ? undefined : await loadPlan(this.flags.plan);
-    const where = repositoryOf(loaded, this.flags);
-    if (!where)
-      throw new PraError('USAGE', 'no repository was given', {next: ['pra snapshot show -f plan.yaml']});
-    const {repository} = await openPlanRepository(where, {create: false, signal: this.signal});
+    const {repository, loaded} = await openByFlags(this.flags, {
+      usage: 'pra snapshot show',
+      signal: this.signal,
+    });
     const root = await findRoot(repository, this.args.snapshot, {
       plan: loaded?.plan.metadata.name,
       signal: this.signal,

@@ -12,7 +12,7 @@ export default class SnapshotTag extends BaseCommand<typeof SnapshotTag> {
     `Tags are for people, and keep is for retention: a snapshot with it is not forgotten by rules. Without --add and --remove it shows
 the tags. Needs no right to delete.
 
-Exit codes: 0; 2 no such snapshot, or no valid tag; 10 no repository; 12 wrong passphrase.`;
+Exit codes: 0; 2 no such snapshot, or no valid tag; 10 no repository; 12 wrong key.`;
   static override examples = [
     '<%= config.bin %> snapshot tag latest --add keep --add before-upgrade -f plan.yaml',
     '<%= config.bin %> snapshot tag 20261123T154501Z --remove keep -f plan.yaml',

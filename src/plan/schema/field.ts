@@ -77,6 +77,14 @@ export const kind = z
   .min(1)
   .meta({title: 'kind', examples: ['Deployment', 'leases.coordination.k8s.io']});
 
+/** Name of an object, or several at once by `*` and `?`; of one kind only, when a kind stands before it. */
+export const objectName = form(
+  /^([a-zA-Z][-a-zA-Z0-9.]*\/)?[^\s/]{1,253}$/,
+  'object name',
+  'must be NAME or KIND/NAME, where * and ? in the name stand for others',
+  ['Secret/sh.helm.*', 'scratch-*'],
+);
+
 /** A port of a Service by number or name. */
 export const port = z.union([z.int().min(1).max(65_535), z.string().min(1)]).meta({title: 'port'});
 

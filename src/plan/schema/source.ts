@@ -5,6 +5,7 @@ import {
   kind,
   name,
   nameOrGlob,
+  objectName,
   positiveDuration,
   secretRef,
   selector,
@@ -27,12 +28,17 @@ const include = z.strictObject({
     .default('referenced')
     .describe('Cluster-scoped objects: those that the namespaces refer to, all, or none'),
   kinds: z.array(kind).optional().describe('Only these kinds; all by default'),
+  names: z
+    .array(objectName)
+    .optional()
+    .describe('Only objects with these names; a name with a kind before it concerns only that kind'),
   selector: selectorText.optional().describe('Only objects with these labels'),
 });
 
 const exclude = z.strictObject({
   namespaces: z.array(nameOrGlob).optional().describe('Namespaces that are left out'),
   kinds: z.array(kind).optional().describe('Kinds that are left out'),
+  names: z.array(objectName).optional().describe('Objects with these names are left out'),
   selector: selectorText.optional().describe('Objects with these labels are left out'),
 });
 
