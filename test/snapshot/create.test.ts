@@ -9,7 +9,9 @@ import {readIdentity} from '../../src/cluster/identity.ts';
 import {objectRef} from '../../src/cluster/object.ts';
 import {readObjects, type StoredObject} from '../../src/repository/object-set.ts';
 import {openStore} from '../../src/repository/open.ts';
+import {packKey} from '../../src/repository/pack.ts';
 import {initRepository, type Repository} from '../../src/repository/repository.ts';
+import {SnapshotIndex} from '../../src/repository/snapshot-index.ts';
 import {planRestore} from '../../src/restore/preview.ts';
 import {restoreWaves} from '../../src/restore/run.ts';
 import {readTargetFacts} from '../../src/restore/target-facts.ts';
@@ -133,6 +135,31 @@ describe('createSnapshot', () => {
     expect(after.bytes.written).toBeLessThan(full.bytes.written / 2);
     await applyObject(cluster, CORE_TYPES.ConfigMap, kubeObject('v1', 'ConfigMap', 'new', {data: {a: 'b'}}));
     expect((await create()).counts.objects).toBe(after.counts.objects + 1);
+  });
+
+  test('goes on from no parent that is damaged, and says so', async () => {
+    const before = await create({plan: {...plan, name: 'damaged'}});
+    const {trees} = before;
+    const [tree = ''] = trees.map(({name}) => `trees/${name.slice(0, 2)}/${name}`);
+    const packs = [...(await SnapshotIndex.open(repository, before)).packs()].map(packKey);
+    for (const key of [...packs, tree, `snapshots/${before.id}.json`]) {
+      const content = await repository.store.get(key);
+      await repository.store.delete(key);
+      await repository.store.put(key, Buffer.from('PRA'));
+      const events: SnapshotEvent[] = [];
+      const after = await create({
+        plan: {...plan, name: 'damaged'},
+        onEvent: event => events.push(event),
+      });
+      expect(events, key).toContainEqual(
+        expect.objectContaining({type: 'warning', message: expect.stringContaining(key)}),
+      );
+      expect(after.parent).toBeUndefined();
+      expect((await read(after)).map(({object}) => objectRef(object))).toContain('Secret shop/db');
+      await repository.store.put(key, content);
+      // The next goes on from it again.
+      await repository.store.delete(`snapshots/${after.id}.json`);
+    }
   });
 
   test('leaves no secret in plain in the store', async () => {
