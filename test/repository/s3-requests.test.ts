@@ -1,13 +1,18 @@
 import {ListMultipartUploadsCommand, S3Client} from '@aws-sdk/client-s3';
 import {afterAll, afterEach, beforeAll, describe, expect, it, vi} from 'vitest';
 import {PraError} from '../../src/errors.ts';
+import {checkRepository} from '../../src/repository/check.ts';
+import {forgetSnapshot} from '../../src/repository/forget.ts';
 import {type OpenStoreOptions, openStore} from '../../src/repository/open.ts';
+import {pruneRepository} from '../../src/repository/prune.ts';
 import {initRepository} from '../../src/repository/repository.ts';
+import {listRoots} from '../../src/repository/snapshot-root.ts';
 import type {Store} from '../../src/repository/store.ts';
 import {errorOf as praErrorOf} from '../bed/error-of.ts';
 import {type FaultyProxy, startFaultyProxy} from '../bed/faulty-proxy.ts';
 import {startVersitygw, type TestS3} from '../bed/versitygw.ts';
-import {configMap, saveSnapshot} from './snapshots.ts';
+import {seeded} from '../bench/mixed-objects.ts';
+import {configMap, loadSnapshot, saveSnapshot} from './snapshots.ts';
 
 const MIB = 1024 * 1024;
 
@@ -287,5 +292,61 @@ describe('a refusal', () => {
     expect(error).toMatchObject({code, message: expect.stringMatching(message)});
     expect(error.message).toContain('a/key');
     expect(error.next.join()).toContain(next);
+  });
+});
+
+describe('a snapshot into a store', () => {
+  const objects = Array.from({length: 30}, (_, i) =>
+    configMap('a', `m-${String(i).padStart(2, '0')}`, {text: `${i}`.repeat(500)}),
+  );
+
+  it('that refuses a third of all requests, or loses its answers, is whole; and so is what is pruned', async () => {
+    const store = await openS3({silenceMs: 5_000});
+    const repository = await initRepository(store, {passphrase: 'p'});
+    const random = seeded(11);
+    const faults = [
+      {status: 503, code: 'SlowDown'},
+      {status: 500, code: 'InternalError'},
+      'lose the answer' as const,
+    ];
+    const refused = new Map<string, number>();
+    vi.spyOn(proxy.next, 'shift').mockImplementation(() => {
+      // Never the same request five times, after which it is given up.
+      const line = proxy.lines().at(-1) ?? '';
+      const times = refused.get(line) ?? 0;
+      if (times === 4 || random() > 0.33) return undefined;
+      refused.set(line, times + 1);
+      return faults[Math.floor(random() * faults.length)];
+    });
+    const first = await saveSnapshot(repository, objects);
+    const second = await saveSnapshot(repository, objects.slice(1), first);
+    await forgetSnapshot(repository, first.id);
+    await pruneRepository(repository, {waitMs: 20_000, signal: new AbortController().signal});
+    expect(await loadSnapshot(repository, second)).toEqual(objects.slice(1));
+    expect((await checkRepository(repository, {readData: true})).findings).toEqual([]);
+  }, 60_000);
+
+  it('whose credentials end midway is one error that names the object; what was there stays, and the next is whole', async () => {
+    const store = await openS3({silenceMs: 5_000});
+    const repository = await initRepository(store, {passphrase: 'p'});
+    const first = await saveSnapshot(repository, objects);
+    for (const prefix of ['packs', 'trees', 'snapshots']) {
+      const ended = {on: false};
+      const shift = vi.spyOn(proxy.next, 'shift').mockImplementation(() => {
+        const {method, url} = proxy.requests.at(-1) ?? {method: '', url: ''};
+        ended.on ||= method === 'PUT' && url.includes(`/${prefix}/`);
+        return ended.on ? {status: 400, code: 'ExpiredToken'} : undefined;
+      });
+      const changed = objects.map((object, i) => (i % 2 ? object : {...object, data: {prefix}}));
+      const error = await errorOf(saveSnapshot(repository, changed, first));
+      expect(error).toMatchObject({code: 'STORE_DENIED', message: expect.stringContaining(`${prefix}/`)});
+      shift.mockRestore();
+      expect(await listRoots(repository)).toHaveLength(1);
+      expect((await checkRepository(repository, {readData: true})).findings).toEqual([]);
+      const after = await saveSnapshot(repository, changed, first);
+      expect(await loadSnapshot(repository, after)).toEqual(changed);
+      await forgetSnapshot(repository, after.id);
+    }
+    expect(await loadSnapshot(repository, first)).toEqual(objects);
   });
 });
