@@ -159,7 +159,11 @@ async function openWriter(
   {repository, plan, full, signal, onEvent}: CreateOptions,
   id: string,
   uid: string,
-): Promise<{writer: ObjectSetWriter; known: SharedArrayBuffer | undefined; parent: SnapshotRoot | undefined}> {
+): Promise<{
+  writer: ObjectSetWriter;
+  known: SharedArrayBuffer | undefined;
+  parent: SnapshotRoot | undefined;
+}> {
   if (full) return {writer: new ObjectSetWriter(repository, {signal}), known: undefined, parent: undefined};
   try {
     const parent = await findParent(repository, plan?.name, uid, signal);

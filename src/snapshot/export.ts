@@ -5,11 +5,11 @@ import {PraError, systemCodeOf} from '../errors.ts';
 import {type ObjectFilter, readObjects, type StoredObject} from '../repository/object-set.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
+import {canonicalJson, sha256} from '../std/json.ts';
 import {runProcess} from '../std/process.ts';
 import {groupKind} from './exclude.ts';
 import {redactSecret} from './redact.ts';
 import {toYaml} from './yaml.ts';
-import {canonicalJson, sha256} from '../std/json.ts';
 
 export interface ExportOptions {
   repository: Repository;

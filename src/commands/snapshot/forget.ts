@@ -54,7 +54,10 @@ Exit codes: 0; 2 no such snapshot, or neither ids nor rules; 10 no repository; 1
     } else {
       // All are looked up first, so that a wrong id forgets none.
       for (const id of ids)
-        decisions.push({root: await findForgettable(repository, id, {plan, signal: this.signal}), reasons: []});
+        decisions.push({
+          root: await findForgettable(repository, id, {plan, signal: this.signal}),
+          reasons: [],
+        });
       if (!dryRun)
         for (const {root} of decisions) await forgetSnapshot(repository, root.id, {signal: this.signal});
     }

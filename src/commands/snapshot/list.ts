@@ -7,7 +7,8 @@ import {renderDamage, renderSnapshotList} from '../../view/snapshot.ts';
 
 export default class SnapshotList extends BaseCommand<typeof SnapshotList> {
   static override summary = 'list the snapshots of a repository, the newest first';
-  static override description = `With -f, those of that plan. A snapshot that is damaged does not hide the others.
+  static override description =
+    `With -f, those of that plan. A snapshot that is damaged does not hide the others.
 
 Exit codes: 0; 3 a snapshot cannot be read; 10 no repository; 12 wrong key.`;
   static override examples = [
