@@ -1,6 +1,8 @@
 import type {KubeConfig} from '@kubernetes/client-node';
 import type {Dispatcher} from 'undici';
 import {PraError} from '../errors.ts';
+import type {ByteBuffers} from '../std/byte-buffers.ts';
+import {readAnswer} from './answer.ts';
 import {ApiError} from './api-error.ts';
 import {connectionError, isLostConnection} from './connection-error.ts';
 import {type Credentials, isDynamic} from './credentials.ts';
@@ -33,6 +35,8 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined;
   /** A long answer is expected. */
   bulk?: boolean;
+  /** Where memory for the answer is taken from; the caller gives it back. */
+  buffers?: ByteBuffers | undefined;
   /** Longest silence of the server. */
   timeoutMs?: number;
 }
@@ -104,11 +108,10 @@ export class Cluster {
 
   /** As `request`, for answers that are not JSON, such as logs. */
   async requestText(method: Method, path: string, options: RequestOptions = {}): Promise<string> {
-    const bytes = await this.requestBytes(method, path, options);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+    return textOf(await this.requestBytes(method, path, options));
   }
 
-  /** As `requestText`, undecoded. The bytes are the caller's own. */
+  /** As `requestText`, undecoded. The bytes are the caller's own, or of the buffers that were given. */
   async requestBytes(
     method: Method,
     path: string,
@@ -140,7 +143,9 @@ export class Cluster {
    */
   async stream(path: string, options: RequestOptions = {}): Promise<AsyncIterable<Buffer>> {
     const session = await this.#session.open();
-    const response = await this.#open(session, 'GET', path, options).catch((error: unknown) => {
+    const {signal} = options;
+    const sent = {...this.#requestOf(session, 'GET', path, options), ...(signal ? {signal} : {})};
+    const response = await session.transport.request(sent).catch((error: unknown) => {
       if (options.signal?.aborted) throw interruption(options.signal, actionOf('GET', path, options));
       throw this.#unreachable(error, options);
     });
@@ -168,25 +173,25 @@ export class Cluster {
     path: string,
     options: RequestOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const response = await this.#open(session, method, path, options);
-    const bytes = new Uint8Array(await response.body.arrayBuffer());
-    if (response.statusCode < 300) return bytes;
-    const text = Buffer.from(bytes).toString('utf8');
-    const answer = {status: response.statusCode, body: text, retryAfterMs: retryAfterMs(response)};
+    const transport = options.bulk ? session.bulk : session.transport;
+    const {signal, buffers} = options;
+    const sent = this.#requestOf(session, method, path, options);
+    const response = await readAnswer(transport, sent, {signal, buffers});
+    const {body, statusCode} = response;
+    if (statusCode < 300) return body;
+    const answer = {status: statusCode, body: textOf(body), retryAfterMs: retryAfterMs(response)};
     throw new ApiError(actionOf(method, path, options), answer, this.context);
   }
 
-  #open(
-    session: OpenSession,
+  #requestOf(
+    {credentials}: OpenSession,
     method: Method,
     path: string,
     options: RequestOptions,
-  ): Promise<Dispatcher.ResponseData> {
-    const {credentials} = session;
-    const transport = options.bulk ? session.bulk : session.transport;
+  ): Dispatcher.DispatchOptions {
     const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
     const body = bodyOf(options.body);
-    return transport.request({
+    return {
       origin: new URL(this.server).origin,
       path: `${new URL(this.server).pathname.replace(/\/$/, '')}${path}${queryOf(options.query)}`,
       method,
@@ -197,10 +202,9 @@ export class Cluster {
         ...(body === undefined ? {} : {'content-type': options.contentType ?? 'application/json'}),
       },
       ...(body === undefined ? {} : {body}),
-      ...(options.signal ? {signal: options.signal} : {}),
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
-    });
+    };
   }
 
   /** Whether the server asked to try again (after waiting for it), or new credentials make another try worth it. */
@@ -216,6 +220,9 @@ export class Cluster {
     return connectionError(error, {server: this.server, context: this.context, timeoutMs});
   }
 }
+
+const textOf = (bytes: Uint8Array) =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 
 const actionOf = (method: Method, path: string, options: RequestOptions) =>
   options.action ?? `${method} ${path}`;

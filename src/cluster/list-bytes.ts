@@ -1,4 +1,5 @@
-import {at, stringAt} from '../std/json-at.ts';
+import type {ByteBuffers} from '../std/byte-buffers.ts';
+import {at, numberAt, stringAt} from '../std/json-at.ts';
 import {JsonReader} from '../std/json-reader.ts';
 import {type ApiError, type Cluster, isApiError} from './client.ts';
 import type {ResourceType} from './object.ts';
@@ -9,10 +10,17 @@ export interface BytesPage {
   bytes: Uint8Array<ArrayBuffer>;
   /** Of the whole list: all pages show the state at this one moment. */
   resourceVersion: string;
-  /** Whether there are more pages. */
-  more: boolean;
+  /** About how many bytes follow on more pages, as far as the server says; 0 for the last one. */
+  remaining: number;
   /** The list began anew: what came before of this kind is to be dropped. */
   restarted: boolean;
+}
+
+interface ListOptions {
+  namespace?: string | undefined;
+  /** Where memory for pages is taken from; the reader gives it back. */
+  buffers?: ByteBuffers | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 const FIRST_PAGE = 500;
@@ -23,18 +31,20 @@ const PAGE_BYTES = 3 * 1024 * 1024;
 const MAX_RESTARTS = 5;
 
 /**
- * Lists a kind page by page without parsing it. The next page is asked for while the reader works on one. When the server
+ * Lists a kind page by page without parsing it. The next page is asked for while the reader works on one; but the second
+ * only when the reader wants it, so that all kinds can be begun before the first is gone on with. When the server
  * has forgotten the state that the pages come from (410), the list begins anew, and the next page says so.
  * @throws ApiError, also 410 after the fifth restart
  */
 export async function* listBytes(
   cluster: Cluster,
   type: ResourceType,
-  options: {namespace?: string | undefined; signal?: AbortSignal | undefined} = {},
+  options: ListOptions = {},
 ): AsyncGenerator<BytesPage> {
   let limit = FIRST_PAGE;
   let restarts = 0;
   let restarted = false;
+  let isFirst = true;
   let next: Promise<Uint8Array<ArrayBuffer>> | undefined = requestPage(
     cluster,
     type,
@@ -53,12 +63,18 @@ export async function* listBytes(
       next = requestPage(cluster, type, options, limit, undefined);
       continue;
     }
-    const {resourceVersion, token} = listMetadata(Buffer.from(bytes.buffer));
+    const {resourceVersion, token, objectsLeft} = listMetadata(
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+    );
+    const remaining = token === undefined ? 0 : Math.ceil((objectsLeft * bytes.length) / limit);
     limit = nextLimit(limit, bytes.length);
+    const page = {bytes, resourceVersion, remaining, restarted};
+    if (isFirst) yield page;
     next = token === undefined ? undefined : requestPage(cluster, type, options, limit, token);
     // Whoever stops reading leaves it; its failure is then nobody's.
     next?.catch(() => undefined);
-    yield {bytes, resourceVersion, more: token !== undefined, restarted};
+    if (!isFirst) yield page;
+    isFirst = false;
     restarted = false;
   }
 }
@@ -70,13 +86,14 @@ function nextLimit(limit: number, bytes: number): number {
 function requestPage(
   cluster: Cluster,
   type: ResourceType,
-  {namespace, signal}: {namespace?: string | undefined; signal?: AbortSignal | undefined},
+  {namespace, buffers, signal}: ListOptions,
   limit: number,
   token: string | undefined,
 ): Promise<Uint8Array<ArrayBuffer>> {
   return cluster.requestBytes('GET', collectionPath(type, namespace), {
     query: {limit, continue: token},
     bulk: true,
+    buffers,
     action: `list ${type.plural}${type.group ? `.${type.group}` : ''}${namespace ? ` in ${namespace}` : ''}`,
     signal,
   });
@@ -87,12 +104,21 @@ const isExpired = (error: unknown): error is ApiError => isApiError(error, 410);
 /** How much of the end of an answer is looked at for its metadata. */
 const TAIL_BYTES = 8192;
 
+interface ListMetadata {
+  resourceVersion: string;
+  token: string | undefined;
+  /** After this page; at least 1 where there are more, which is all that a server has to say. */
+  objectsLeft: number;
+}
+
 /** What a list says of itself: before its items for kinds that are built in, behind them for others. */
-function listMetadata(bytes: Buffer): {resourceVersion: string; token: string | undefined} {
+function listMetadata(bytes: Buffer): ListMetadata {
   const metadata = metadataBefore(bytes) ?? metadataBehind(bytes) ?? metadataAnywhere(bytes);
+  const token = stringAt(metadata, 'continue') || undefined;
   return {
     resourceVersion: stringAt(metadata, 'resourceVersion') ?? '',
-    token: stringAt(metadata, 'continue') || undefined,
+    token,
+    objectsLeft: Math.max(1, numberAt(metadata, 'remainingItemCount') ?? 1),
   };
 }
 

@@ -2,15 +2,17 @@ import type {Cluster} from '../cluster/client.ts';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {discoverResources} from '../cluster/discover.ts';
 import {listAll} from '../cluster/list.ts';
-import {listBytes} from '../cluster/list-bytes.ts';
 import type {KubeObject, ResourceType} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
 import type {ObjectSetWriter} from '../repository/object-set-writer.ts';
+import {ByteBuffers} from '../std/byte-buffers.ts';
 import {mapPool} from '../std/pool.ts';
 import {canonicalObject} from './canonical.ts';
 import type {SnapshotListener} from './event.ts';
-import {groupKind, reasonToExclude} from './exclude.ts';
-import {PagePool, type PoolPage} from './page-pool.ts';
+import {groupKind, groupKindOf, reasonToExclude} from './exclude.ts';
+import {KindCapture, type KindCaptureRun} from './kind-capture.ts';
+import {finishLongestFirst} from './longest-first.ts';
+import {PagePool} from './page-pool.ts';
 import {countExcluded, healthOf} from './page-processor.ts';
 import {ReferenceCollector} from './referenced.ts';
 import {compileSelect, listScopes, type Selection, type SnapshotSelect} from './select.ts';
@@ -18,12 +20,16 @@ import {compileSelect, listScopes, type Selection, type SnapshotSelect} from './
 export interface CaptureOptions {
   cluster: Cluster;
   select: SnapshotSelect;
-  /** Takes the objects; opened and finished by the capture's caller. */
+  /** Takes the objects. It is opened by the caller, meanwhile the first lists come, and finished by the caller. */
+  opened: Promise<OpenedWriter>;
+  signal: AbortSignal;
+  onEvent?: SnapshotListener | undefined;
+}
+
+export interface OpenedWriter {
   writer: ObjectSetWriter;
   /** What `writer.open` gave. */
   known: SharedArrayBuffer | undefined;
-  signal: AbortSignal;
-  onEvent?: SnapshotListener | undefined;
 }
 
 export interface Capture {
@@ -41,8 +47,8 @@ export interface Capture {
 
 /** Kinds that are listed at the same time. */
 const CONCURRENCY = 4;
-/** Pages of one kind that are worked on while the next one comes. */
-const PAGES_AT_ONCE = 2;
+/** Buffers for pages that wait for their next use. */
+const BUFFERS = 8;
 
 /**
  * Writes the selected objects of a cluster: fresh discovery, several kinds at a time, page by page, each page processed in
@@ -51,11 +57,16 @@ const PAGES_AT_ONCE = 2;
  * when a namespace that the selection names is not there. One failed kind fails the capture.
  */
 export async function captureObjects(options: CaptureOptions): Promise<Capture> {
-  const {cluster, select, writer, known, signal} = options;
-  const pool = new PagePool({select, keys: writer.keys, known});
+  const {cluster, select, signal} = options;
+  const opened = options.opened.then(({writer, known}) => ({
+    writer,
+    pool: new PagePool({select, keys: writer.keys, known}),
+  }));
+  opened.catch(() => undefined); // rejects again where it is awaited
   const run: CaptureRun = {
     ...options,
-    pool,
+    opened,
+    buffers: new ByteBuffers(BUFFERS),
     selection: compileSelect(select),
     capture: {
       objects: 0,
@@ -69,7 +80,12 @@ export async function captureObjects(options: CaptureOptions): Promise<Capture> 
   try {
     const types = await discoverResources(cluster, {signal});
     const capturable = types.filter(type => run.selection.type(type));
-    const scopes = listScopes(select, await selectNamespaces(run, types));
+    const namespaces = await selectNamespaces(run);
+    const names = namespaces.filter(object => reasonToExclude(object) === undefined);
+    const scopes = listScopes(
+      select,
+      names.map(({metadata}) => metadata.name),
+    );
     run.capture.types = capturable;
     run.capture.scopes = scopes;
     await captureKinds(
@@ -79,27 +95,31 @@ export async function captureObjects(options: CaptureOptions): Promise<Capture> 
     );
     const clusterScoped = capturable.filter(type => !type.namespaced && groupKind(type) !== 'Namespace');
     if (select.clusterScoped === 'all') await captureKinds(run, clusterScoped, [undefined]);
+    const {writer, pool} = await opened;
+    for (const object of namespaces)
+      await captureOne({...run, writer}, typeOf(types, groupKindOf(object)), object);
     for (const rest of await pool.flush()) {
       await writer.addFrames(rest.frames, rest.packing);
       run.capture.references.merge(rest.references);
     }
-    if (select.clusterScoped === 'referenced') await captureReferenced(run, clusterScoped);
+    if (select.clusterScoped === 'referenced') await captureReferenced({...run, writer}, clusterScoped);
     return run.capture;
   } finally {
-    await pool.stop();
+    await opened.then(
+      ({pool}) => pool.stop(),
+      () => undefined,
+    );
   }
 }
 
-interface CaptureRun extends CaptureOptions {
-  pool: PagePool;
+interface CaptureRun extends KindCaptureRun {
+  select: SnapshotSelect;
   selection: Selection;
   capture: Capture;
 }
 
-/** Captures the Namespace objects of the selection and gives their names. */
-async function selectNamespaces(run: CaptureRun, types: readonly ResourceType[]): Promise<string[]> {
-  const type = types.find(candidate => groupKind(candidate) === 'Namespace');
-  if (!type) throw new PraError('SNAPSHOT_FAILED', 'the cluster serves no namespaces');
+/** The Namespace objects of the selection. */
+async function selectNamespaces(run: CaptureRun): Promise<KubeObject[]> {
   const all = await listAll(run.cluster, CORE_TYPES.Namespace, {
     signal: run.signal,
     onResourceVersion: version => {
@@ -123,70 +143,32 @@ async function selectNamespaces(run: CaptureRun, types: readonly ResourceType[])
       why: `the selection is ${run.select.namespaces.join(', ')}`,
     });
   }
-  const names: string[] = [];
-  for (const object of selected) if (await captureOne(run, type, object)) names.push(object.metadata.name);
-  return names;
+  return selected;
 }
 
+/**
+ * Lists all kinds, several at a time: first a page of each, and then what is left, the longest first. So at the end it is
+ * not one long list that is waited for, page after page, while the server has nothing else to do.
+ */
 async function captureKinds(
   run: CaptureRun,
   types: readonly ResourceType[],
   scopes: readonly (string | undefined)[],
 ): Promise<void> {
-  await mapPool(types, CONCURRENCY, async type => {
-    let objects = 0;
-    for (const namespace of scopes) objects += await captureList(run, type, namespace);
-    run.onEvent?.({type: 'kind', kind: groupKind(type), objects});
+  const begun = await mapPool(types, CONCURRENCY, async type => {
+    const list = new KindCapture(run, type, scopes);
+    await list.begin();
+    return list;
   });
-}
-
-/** What was taken of one list until now; dropped when the list begins anew. */
-interface Taken {
-  objects: number;
-  excluded: Record<string, number>;
-}
-
-async function captureList(
-  run: CaptureRun,
-  type: ResourceType,
-  namespace: string | undefined,
-): Promise<number> {
-  const {cluster, pool, writer, capture, signal, onEvent} = run;
-  let taken: Taken = {objects: 0, excluded: {}};
-  let pending: Promise<PoolPage>[] = [];
-  const take = async (processing: Promise<PoolPage>) => {
-    const {objects, excluded, frames, packing} = await processing;
-    writer.add(type, objects, packing);
-    await writer.addFrames(frames, packing);
-    taken.objects += objects.names.length;
-    addCounts(taken.excluded, excluded);
-    capture.objects += objects.names.length;
-    onEvent?.({type: 'progress', objects: capture.objects});
-  };
-  for await (const page of listBytes(cluster, type, {namespace, signal})) {
-    if (page.restarted) {
-      // What was packed of the first try stays in its packs; nothing refers to it.
-      for (const processing of pending) await take(processing);
-      pending = [];
-      writer.restart(type, namespace);
-      capture.objects -= taken.objects;
-      taken = {objects: 0, excluded: {}};
-    }
-    // Lists of several namespaces: the first is the oldest, and a watch may begin too early but not too late.
-    capture.resourceVersions[groupKind(type)] ??= page.resourceVersion;
-    if (page.more) pool.prepare();
-    const processing = pool.process(type, page.bytes);
-    processing.catch(() => undefined); // rejects again where it is awaited
-    pending.push(processing);
-    if (pending.length >= PAGES_AT_ONCE) await take(pending.shift() ?? processing);
-  }
-  for (const processing of pending) await take(processing);
-  addCounts(capture.excluded, taken.excluded);
-  return taken.objects;
+  await finishLongestFirst(
+    begun.filter(list => list.remaining > 0),
+    CONCURRENCY,
+  );
 }
 
 /** What is needed to write the cluster-scoped objects that others need. */
-export type ReferencedRun = Pick<CaptureRun, 'cluster' | 'writer' | 'signal' | 'onEvent'> & {
+export type ReferencedRun = Pick<CaptureRun, 'cluster' | 'signal' | 'onEvent'> & {
+  writer: ObjectSetWriter;
   capture: Pick<Capture, 'objects' | 'resourceVersions' | 'excluded' | 'references'>;
 };
 
@@ -220,6 +202,8 @@ async function captureOne(run: ReferencedRun, type: ResourceType, object: KubeOb
   return true;
 }
 
-function addCounts(to: Record<string, number>, from: Readonly<Record<string, number>>): void {
-  for (const [key, count] of Object.entries(from)) to[key] = (to[key] ?? 0) + count;
+function typeOf(types: readonly ResourceType[], kind: string): ResourceType {
+  const type = types.find(candidate => groupKind(candidate) === kind);
+  if (!type) throw new PraError('SNAPSHOT_FAILED', `the cluster does not serve ${kind}`);
+  return type;
 }

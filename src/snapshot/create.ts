@@ -17,7 +17,7 @@ import {type Clock, systemClock} from '../std/clock.ts';
 import {mapPool} from '../std/pool.ts';
 import {type DumpRequest, dumpVolume, type Exec} from '../volume/dump.ts';
 import type {Restic} from '../volume/restic.ts';
-import {type Capture, captureObjects} from './capture.ts';
+import {type Capture, captureObjects, type OpenedWriter} from './capture.ts';
 import type {SnapshotListener} from './event.ts';
 import {findHookPods, type HookRule} from './hook-pods.ts';
 import {withHooks} from './hooks.ts';
@@ -91,20 +91,24 @@ interface Prepared {
 async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<SnapshotRoot> {
   const {cluster, repository, select, plan, signal, onEvent, clock = systemClock} = options;
   const {source, dumps, pods, began, id, lock} = prepared;
+  const opened = openWriter(options, id, source.uid);
+  opened.catch(() => undefined); // rejects again where it is awaited
   onEvent?.({type: 'phase', phase: 'canary'});
   const canary = await options.writeCanary?.(signal);
-  const {writer, known, parent} = await openWriter(options, id, source.uid);
+  // Nobody is kept waiting by a hook for a store that cannot be used.
+  if (pods.length > 0) await opened;
   const hooked = await withHooks({pods, exec: execIn(cluster), signal, onEvent}, async () => {
     onEvent?.({type: 'phase', phase: 'baselines'});
     const baselines = (await options.readBaselines?.(signal)) ?? [];
     onEvent?.({type: 'phase', phase: 'volumes'});
     const volumes = await mapPool(dumps, DUMPS, request => dump(options, id, request));
     onEvent?.({type: 'phase', phase: 'objects'});
-    const capture = await captureObjects({cluster, select, writer, known, signal, onEvent});
+    const capture = await captureObjects({cluster, select, opened, signal, onEvent});
     options.onCapture?.(capture);
     return {baselines, volumes, capture};
   });
   const {baselines, volumes, capture} = hooked.value;
+  const {writer, parent} = await opened;
   const {trees, counts, namespaces, bytes} = await writer.finish();
 
   onEvent?.({type: 'phase', phase: 'root'});
@@ -159,11 +163,7 @@ async function openWriter(
   {repository, plan, full, signal, onEvent}: CreateOptions,
   id: string,
   uid: string,
-): Promise<{
-  writer: ObjectSetWriter;
-  known: SharedArrayBuffer | undefined;
-  parent: SnapshotRoot | undefined;
-}> {
+): Promise<OpenedWriter & {parent: SnapshotRoot | undefined}> {
   if (full) return {writer: new ObjectSetWriter(repository, {signal}), known: undefined, parent: undefined};
   try {
     const parent = await findParent(repository, plan?.name, uid, signal);

@@ -109,8 +109,8 @@ export async function captureLive(options: {
   const {parent, cluster, select, signal} = options;
   const repository = options.repository.over(new MemoryStore(options.repository.store));
   const writer = new ObjectSetWriter(repository, {parent, signal});
-  const known = (await writer.open())?.memory;
-  await captureObjects({cluster, select, writer, known, signal});
+  const opened = writer.open().then(known => ({writer, known: known?.memory}));
+  await captureObjects({cluster, select, opened, signal});
   const {trees} = await writer.finish();
   return {repository, live: {id: 'live', trees}};
 }

@@ -67,9 +67,11 @@ export const isJudged = (kind: string) => EXCLUDED_KINDS[kind] !== undefined || 
 /** What an object of a kind has in its JSON if it is one that `BY_KIND` leaves out; others need no closer look. */
 export const EXCLUSION_MARKS: Readonly<Record<string, Buffer>> = {
   Secret: Buffer.from('"kubernetes.io/service-account-token"'),
-  ConfigMap: Buffer.from('"kube-root-ca.crt"'),
   'ReplicaSet.apps': Buffer.from('"ownerReferences"'),
 };
+
+/** What objects of a kind are called that `BY_KIND` leaves out; others need no closer look. */
+export const EXCLUDED_NAMES: Readonly<Record<string, string>> = {ConfigMap: 'kube-root-ca.crt'};
 
 export const BEING_DELETED = 'was being deleted';
 
@@ -90,7 +92,7 @@ const BY_KIND: Readonly<Record<string, Judge>> = {
   Secret: object =>
     isTokenSecret(object) ? 'service account token, which each cluster issues itself' : undefined,
   ConfigMap: object =>
-    object.metadata.name === 'kube-root-ca.crt' ? 'published by the controller manager' : undefined,
+    object.metadata.name === EXCLUDED_NAMES.ConfigMap ? 'published by the controller manager' : undefined,
   'EndpointSlice.discovery.k8s.io': object =>
     CONTROLLED_SLICES.has(
       stringAt(object, 'metadata', 'labels', 'endpointslice.kubernetes.io/managed-by') ?? '',

@@ -2,7 +2,7 @@ import type {KubeObject} from '../cluster/object.ts';
 import type {ByteSearch} from '../std/byte-search.ts';
 import type {ByteSink} from '../std/byte-sink.ts';
 import {isJsonObject} from '../std/json-at.ts';
-import {type JsonReader, MalformedJson, malformed, stringOf} from '../std/json-reader.ts';
+import {isAt, type JsonReader, MalformedJson, malformed, stringOf} from '../std/json-reader.ts';
 import {lazyMembers} from './lazy-object.ts';
 
 const quoted = (text: string) => Buffer.from(`"${text}"`);
@@ -45,6 +45,7 @@ export class Item {
   hasStatus = false;
   private input: Buffer = Buffer.alloc(0);
   private start = 0;
+  private lastNamespace = {bytes: Buffer.alloc(0), text: ''};
   /** Its own fields, start and end; -1 where the list says it once for all. */
   private apiVersion: [start: number, end: number] = NONE;
   private kind: [start: number, end: number] = NONE;
@@ -111,10 +112,21 @@ export class Item {
       reader.skip();
       this.allMetadata.push(keyStart, keyEnd, at, reader.at);
       if (isName) this.name = stringOf(reader.input, at, reader.at);
-      else if (isNamespace) this.namespace = stringOf(reader.input, at, reader.at);
+      else if (isNamespace) this.namespace = this.namespaceAt(reader.input, at, reader.at);
       if (kept) keep(this.metadata, previous, keyStart, reader.at);
       previous = kept;
     }
+  }
+
+  /** Objects of a namespace come one after another, and then share one string. */
+  private namespaceAt(input: Buffer, start: number, end: number): string {
+    const {lastNamespace: last} = this;
+    if (end - start !== last.bytes.length || !isAt(last.bytes, input, start))
+      this.lastNamespace = {
+        bytes: Buffer.from(input.subarray(start, end)),
+        text: stringOf(input, start, end),
+      };
+    return this.lastNamespace.text;
   }
 
   /** Appends the object as it is kept: what the server sent, without status and what it writes into metadata by itself. */

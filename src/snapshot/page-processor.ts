@@ -7,9 +7,16 @@ import type {Health} from '../repository/tree.ts';
 import {ByteSearch} from '../std/byte-search.ts';
 import {numberAt} from '../std/json-at.ts';
 import {JsonReader, MalformedJson} from '../std/json-reader.ts';
-import {BEING_DELETED, EXCLUSION_MARKS, groupKind, isJudged, reasonToExclude} from './exclude.ts';
+import {
+  BEING_DELETED,
+  EXCLUDED_NAMES,
+  EXCLUSION_MARKS,
+  groupKind,
+  isJudged,
+  reasonToExclude,
+} from './exclude.ts';
 import {Item, NULL_CREATION} from './item.ts';
-import {CLASS_FIELD, ReferenceCollector, type References, refersAlways} from './referenced.ts';
+import {CLASS_FIELD, ReferenceCollector, type References, refersAlways, refersNever} from './referenced.ts';
 import {compileSelect, type Selection, type SnapshotSelect} from './select.ts';
 
 export interface ProcessorOptions {
@@ -79,7 +86,7 @@ export class PageProcessor {
     item.read(reader, kind.page);
     if (!this.isSelected(item.namespace) || !kind.isNamed(item.name)) return;
     const refers = kind.mayRefer(start, reader.at);
-    const judged = kind.mayBeExcluded(start, reader.at);
+    const judged = kind.mayBeExcluded(item.name, start, reader.at);
     // Most objects need no closer look, and making what rules look at costs as much as all the rest.
     const object =
       refers || judged || item.hasStatus || this.selection.byLabels ? item.view(kind) : undefined;
@@ -115,8 +122,9 @@ export class PageProcessor {
   }
 }
 
-/** Groups with kinds whose templates old Go types write `creationTimestamp: null` into. */
-const HAVE_TEMPLATES = new Set(['', 'apps', 'batch']);
+/** Whether a kind has templates, into which old Go types write `creationTimestamp: null`. */
+const hasTemplates = ({group, kind}: ResourceType) =>
+  group === 'apps' || group === 'batch' || kind === 'PodTemplate' || kind === 'ReplicationController';
 
 /** What items of a list lack, since the list says it once. */
 class KindForm {
@@ -128,18 +136,19 @@ class KindForm {
   readonly nulls: ByteSearch | undefined;
   private readonly marks: ByteSearch | undefined;
   private readonly isJudged: boolean;
+  private readonly excludedName: string | undefined;
   private readonly refersAlways: boolean;
   readonly page: Buffer;
   /** Whether the name is among those that are wanted. */
   readonly isNamed: (name: string) => boolean;
-  private readonly classes: ByteSearch;
+  private readonly classes: ByteSearch | undefined;
 
   constructor(type: ResourceType, page: Buffer, isNamed: (name: string) => boolean) {
     this.type = type;
     this.isNamed = isNamed;
     this.page = page;
     this.refersAlways = refersAlways(type);
-    this.classes = new ByteSearch(page, CLASS_FIELD);
+    this.classes = refersNever(type) ? undefined : new ByteSearch(page, CLASS_FIELD);
     this.groupKind = groupKind(type);
     this.apiVersion = apiVersionOf(type);
     this.kind = type.kind;
@@ -147,20 +156,24 @@ class KindForm {
       apiVersion: Buffer.from(`"apiVersion":${JSON.stringify(this.apiVersion)},`),
       kind: Buffer.from(`"kind":${JSON.stringify(type.kind)},`),
     };
-    this.nulls = HAVE_TEMPLATES.has(type.group) ? new ByteSearch(page, NULL_CREATION) : undefined;
+    this.nulls = hasTemplates(type) ? new ByteSearch(page, NULL_CREATION) : undefined;
     this.isJudged = isJudged(this.groupKind);
+    this.excludedName = EXCLUDED_NAMES[this.groupKind];
     const mark = EXCLUSION_MARKS[this.groupKind];
     this.marks = mark && new ByteSearch(page, mark);
   }
 
   /** Whether something else may make the object in this range again. Ranges are asked for in their order. */
-  mayBeExcluded(start: number, end: number): boolean {
-    return this.isJudged && (!this.marks || this.marks.in(start, end) >= 0);
+  mayBeExcluded(name: string, start: number, end: number): boolean {
+    if (!this.isJudged) return false;
+    if (this.excludedName !== undefined) return name === this.excludedName;
+    return !this.marks || this.marks.in(start, end) >= 0;
   }
 
   /** Whether the object in this range can need something else. Ranges are asked for in their order. */
   mayRefer(start: number, end: number): boolean {
-    return this.refersAlways || this.classes.in(start, end) >= 0;
+    if (this.refersAlways) return true;
+    return this.classes !== undefined && this.classes.in(start, end) >= 0;
   }
 }
 
@@ -172,8 +185,11 @@ export function countExcluded(excluded: Record<string, number>, kind: string, re
 
 /** The baseline that a recovery is judged against; kinds without status have none. */
 export function healthOf(object: KubeObject): Health | undefined {
-  if (object.status === undefined) return undefined;
-  const {state} = judgeHealth(object, {});
-  const replicas = numberAt(object, 'spec', 'replicas');
+  const {apiVersion, kind, metadata, spec = {}, status} = object;
+  if (status === undefined) return undefined;
+  // Looked at often: what is parsed on demand costs more at each look.
+  const judged = {apiVersion, kind, metadata, spec, status};
+  const {state} = judgeHealth(judged, {});
+  const replicas = numberAt(judged, 'spec', 'replicas');
   return replicas === undefined ? {state} : {state, replicas};
 }

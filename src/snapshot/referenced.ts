@@ -42,6 +42,21 @@ const LOOKED_AT_ALWAYS = new Set([
 /** Whether every object of a kind can need something that a collector notes, and not only those with a class. */
 export const refersAlways = (type: ResourceType) => isCustom(type) || LOOKED_AT_ALWAYS.has(groupKind(type));
 
+/** Kinds that hold no pod and name no class, whatever their objects say; most objects of a cluster are of these. */
+const REFERS_NEVER = new Set([
+  'ConfigMap',
+  'Secret',
+  'Endpoints',
+  'LimitRange',
+  'ResourceQuota',
+  `Role.${RBAC}`,
+  'EndpointSlice.discovery.k8s.io',
+  'HorizontalPodAutoscaler.autoscaling',
+  'NetworkPolicy.networking.k8s.io',
+  'PodDisruptionBudget.policy',
+]);
+export const refersNever = (type: ResourceType) => REFERS_NEVER.has(groupKind(type));
+
 /**
  * The cluster-scoped objects that captured objects need (`clusterScoped: referenced`). Fed with every captured
  * namespaced object first, it then says of each cluster-scoped object whether it belongs to the closure.

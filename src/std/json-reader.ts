@@ -149,14 +149,12 @@ export function parseRange(input: Buffer, start: number, end: number): unknown {
 
 /** The string that a range with its quotes holds. */
 export function stringOf(input: Buffer, start: number, end: number): string {
-  let text = '';
   for (let at = start + 1; at < end - 1; at += 1) {
     const byte = input[at];
     if (byte === undefined || byte === BACKSLASH || byte >= 0x80)
       return String(parseRange(input, start, end));
-    text += String.fromCharCode(byte);
   }
-  return text;
+  return input.toString('latin1', start + 1, end - 1);
 }
 
 function textOf(input: Buffer, start: number, end: number): string {

@@ -14,7 +14,12 @@ export async function captureAll(
 ): Promise<{objects: StoredObject[]; capture: Capture}> {
   const repository = new Repository('memory', new MemoryStore(), Buffer.alloc(32));
   const writer = new ObjectSetWriter(repository);
-  const capture = await captureObjects({cluster, select, writer, known: undefined, signal});
+  const capture = await captureObjects({
+    cluster,
+    select,
+    opened: Promise.resolve({writer, known: undefined}),
+    signal,
+  });
   const {trees} = await writer.finish();
   const objects: StoredObject[] = [];
   for await (const object of readObjects(repository, {id: 'memory', trees})) objects.push(object);
