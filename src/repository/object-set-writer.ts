@@ -77,6 +77,8 @@ export class ObjectSetWriter {
   /** Shards of the parent, as they were and as the tree of all objects has them. */
   private readonly before = new Map<string, {merged: Shard; base: Shard | undefined}>();
   private set: DigestSet | undefined;
+  /** Shards that are as the parent has them. */
+  private readonly same = new Set<Shard>();
   /** What runs without a root have written, by shard. */
   private readonly pending = new Map<string, Shard[]>();
   private readonly run: string | undefined;
@@ -250,6 +252,21 @@ export class ObjectSetWriter {
     else shards.delete(namespace);
   }
 
+  /** Told when everything of a kind was added: what the parent has of it is then found while other lists still come. */
+  endKind(type: ResourceType): void {
+    const {shards} = this.kindOf(type);
+    for (const [namespace, shard] of shards) {
+      const settled = this.settled(shardKey(type, namespace), shard);
+      shards.set(namespace, settled);
+      const merged = this.before.get(shardKey(type, namespace))?.merged;
+      if (merged && isSame(settled, merged)) this.same.add(settled);
+    }
+  }
+
+  private settled(key: string, shard: Shard): Shard {
+    return located(sortShard(shard), [this.before.get(key)?.merged, ...(this.pending.get(key) ?? [])]);
+  }
+
   /** Waits until everything is in the store. The snapshot exists when its root, which is then to be written, does. */
   async finish(): Promise<ObjectSetSummary> {
     if (this.own) await this.addFrames(this.own.packer.flush(), this.own.packing);
@@ -294,9 +311,7 @@ export class ObjectSetWriter {
       for (const [namespace, shard] of own) shards.set(shardKey(type, namespace), shard);
     return [...shards.keys()].sort().flatMap(key => {
       const shard = shards.get(key);
-      if (!shard || shard.names.length === 0) return [];
-      const earlier = [this.before.get(key)?.merged, ...(this.pending.get(key) ?? [])];
-      return [located(sortShard(shard), earlier)];
+      return shard && shard.names.length > 0 ? [this.settled(key, shard)] : [];
     });
   }
 
@@ -328,8 +343,9 @@ export class ObjectSetWriter {
   private isAsParent(shards: readonly Shard[]): boolean {
     if (shards.length !== this.before.size) return false;
     return shards.every(shard => {
+      if (this.same.has(shard)) return true;
       const merged = this.before.get(shardKey(shard.type, shard.namespace))?.merged;
-      return merged && changedIn(shard, merged).names.length === 0 && shard.objects === merged.objects;
+      return merged && isSame(shard, merged);
     });
   }
 }
@@ -446,6 +462,13 @@ function changedIn(shard: Shard, base: Shard): Shard {
   }
   for (; j < base.names.length; j += 1) changes.removed.push(base.names[j] ?? '');
   return changes;
+}
+
+function isSame(shard: Shard, merged: Shard): boolean {
+  if (shard.names.length !== merged.names.length) return false;
+  for (let i = 0; i < shard.names.length; i += 1)
+    if (shard.names[i] !== merged.names[i] || !sameEntry(shard, i, merged, i)) return false;
+  return true;
 }
 
 const sameDigest = (a: Shard, i: number, b: Shard, j: number) =>

@@ -15,6 +15,8 @@ import {conflictIsFine} from './write-once.ts';
 const MAGIC = Buffer.from('PRATREE1');
 /** A group is closed when its text is this long. */
 const GROUP_CHARS = 256 * 1024;
+/** Groups that are read ahead by who reads all: a store far away answers late, and several at once. */
+const AHEAD = 4;
 
 const hexDigest = z.string().regex(/^[0-9a-f]{64}$/);
 const frameId = z.string().regex(/^[0-9a-f]{24}$/);
@@ -285,16 +287,25 @@ export class Tree {
   }
 
   private group(number: number, signal: AbortSignal | undefined): Promise<StoredShard[]> {
-    let group = this.groups.get(number);
-    if (!group) {
-      const place = this.directory.groups[number];
-      if (!place) throw this.damaged();
-      const [id, offset, length] = place;
-      // Shards are read in order, and so are groups: the one before is not needed again.
-      if (this.groups.size > 8) this.groups.clear();
-      group = readPart(this.repository, this.reference, {id, offset, length}, groupSchema, signal);
-      this.groups.set(number, group);
+    const isNew = !this.groups.has(number);
+    const group = this.startGroup(number, signal);
+    if (!group) throw this.damaged();
+    // Who reads one group after another will want the next ones, and no longer those before.
+    if (isNew && this.groups.has(number - 1)) {
+      for (const known of this.groups.keys()) if (known < number - 1) this.groups.delete(known);
+      for (let next = number + 1; next <= number + AHEAD; next += 1) this.startGroup(next, signal);
     }
+    return group;
+  }
+
+  private startGroup(number: number, signal: AbortSignal | undefined): Promise<StoredShard[]> | undefined {
+    const known = this.groups.get(number);
+    const place = this.directory.groups[number];
+    if (known || !place) return known;
+    const [id, offset, length] = place;
+    const group = readPart(this.repository, this.reference, {id, offset, length}, groupSchema, signal);
+    group.catch(() => undefined); // rejects again for who asks for it
+    this.groups.set(number, group);
     return group;
   }
 

@@ -62,10 +62,11 @@ export async function captureObjects(options: CaptureOptions): Promise<Capture> 
     writer,
     pool: new PagePool({select, keys: writer.keys, known}),
   }));
-  opened.catch(() => undefined); // rejects again where it is awaited
   const run: CaptureRun = {
     ...options,
     opened,
+    isOpen: false,
+    heldBytes: 0,
     buffers: new ByteBuffers(BUFFERS),
     selection: compileSelect(select),
     capture: {
@@ -77,6 +78,12 @@ export async function captureObjects(options: CaptureOptions): Promise<Capture> 
       references: new ReferenceCollector(),
     },
   };
+  opened.then(
+    () => {
+      run.isOpen = true;
+    },
+    () => undefined, // rejects again where it is awaited
+  );
   try {
     const types = await discoverResources(cluster, {signal});
     const capturable = types.filter(type => run.selection.type(type));
@@ -161,7 +168,7 @@ async function captureKinds(
     return list;
   });
   await finishLongestFirst(
-    begun.filter(list => list.remaining > 0),
+    begun.filter(list => !list.isDone),
     CONCURRENCY,
   );
 }

@@ -10,10 +10,15 @@ import type {PagePool, PoolPage} from './page-pool.ts';
 /** Pages of one kind that are worked on while the next one comes. */
 const PAGES_AT_ONCE = 2;
 
+const MAX_HELD_BYTES = 8 * 1024 * 1024;
+
 /** What capturing kinds has in common. */
 export interface KindCaptureRun {
   cluster: Cluster;
   opened: Promise<{writer: ObjectSetWriter; pool: PagePool}>;
+  /** Whether `opened` is. Until then first pages are held, up to some MB. */
+  isOpen: boolean;
+  heldBytes: number;
   buffers: ByteBuffers;
   /** What was captured until now; counted on. */
   capture: {objects: number; resourceVersions: Record<string, string>; excluded: Record<string, number>};
@@ -25,6 +30,8 @@ export interface KindCaptureRun {
 export class KindCapture {
   /** About how many bytes are left to list. */
   remaining = 0;
+  isDone = false;
+  private held: ScopedPage | undefined;
   private readonly run: KindCaptureRun;
   private readonly type: ResourceType;
   private readonly pages: AsyncGenerator<ScopedPage>;
@@ -39,16 +46,29 @@ export class KindCapture {
     this.pages = pagesOf(run, type, scopes);
   }
 
-  /** Takes the first page, and all when there are no more. */
+  /** Gets the first page. It is taken at once, and with it all when there are no more, unless the writer is not open yet. */
   async begin(): Promise<void> {
+    const {run} = this;
     const {value: page, done} = await this.pages.next();
-    if (!done) await this.take(page);
+    if (done) return this.finish();
+    this.remaining = page.remaining;
+    if (!run.isOpen && run.heldBytes + page.bytes.length <= MAX_HELD_BYTES) {
+      run.heldBytes += page.bytes.length;
+      this.held = page;
+      return;
+    }
+    await this.take(page);
     if (this.remaining === 0) await this.finish();
   }
 
   async finish(): Promise<void> {
+    const {held} = this;
+    this.held = undefined;
+    if (held) await this.take(held);
     for await (const page of this.pages) await this.take(page);
     await this.endList();
+    (await this.run.opened).writer.endKind(this.type);
+    this.isDone = true;
     this.run.onEvent?.({type: 'kind', kind: groupKind(this.type), objects: this.objects});
   }
 
