@@ -257,9 +257,11 @@ export class ObjectSetWriter {
     const {shards} = this.kindOf(type);
     for (const [namespace, shard] of shards) {
       const settled = this.settled(shardKey(type, namespace), shard);
-      shards.set(namespace, settled);
       const merged = this.before.get(shardKey(type, namespace))?.merged;
-      if (merged && isSame(settled, merged)) this.same.add(settled);
+      // Kept once, when it is the same.
+      const kept = merged && isSame(settled, merged) ? merged : settled;
+      if (kept === merged) this.same.add(kept);
+      shards.set(namespace, kept);
     }
   }
 

@@ -32,6 +32,14 @@ export class Changes {
     this.changes.set(keyOf(change), change);
   }
 
+  /** Takes back a batch that could not be saved. */
+  restore({changes, since}: ChangeBatch): void {
+    const newer = this.changes;
+    this.changes = new Map(changes.map(change => [keyOf(change), change]));
+    this.since = since;
+    for (const [key, change] of newer) this.changes.set(key, change);
+  }
+
   /** Takes them all; what comes from now on is for the next snapshot. */
   take(): ChangeBatch {
     const batch = {changes: [...this.changes.values()], since: this.since};

@@ -1,7 +1,7 @@
 import type {Cluster} from '../cluster/client.ts';
 import type {ResourceType} from '../cluster/object.ts';
 import {watchKind} from '../cluster/watch.ts';
-import {messageOf} from '../errors.ts';
+import {messageOf, PraError} from '../errors.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
 import {sleep} from '../std/wait.ts';
@@ -39,19 +39,29 @@ export interface FollowOptions {
  * Takes a whole snapshot, then watches the cluster and writes what changed, until the signal aborts. What a watch cannot
  * tell (a new kind, a new namespace, a server that forgot its past) leads to a whole snapshot, which is cheap when little
  * changed.
- * @throws PraError of the first whole snapshot, or of one that is due; those of a cut are told and tried again
+ * @throws PraError of the first whole snapshot; those of later ones are told, and it is tried again
  */
 export async function followCluster(options: FollowOptions): Promise<void> {
   const {signal, onEvent} = options;
   let why = 'the first';
+  let savedAt: number | undefined;
   while (!signal.aborted) {
     let capture: Capture | undefined;
-    const root = await options.takeWhole(found => {
-      capture = found;
-    });
+    let root: SnapshotRoot;
+    try {
+      root = await options.takeWhole(found => {
+        capture = found;
+      });
+    } catch (error) {
+      if (savedAt === undefined || signal.aborted || !(error instanceof PraError)) throw error;
+      onEvent({type: 'trouble', why: error.message, unsavedMs: Date.now() - savedAt});
+      await sleep(options.everyMs, signal).catch(() => undefined);
+      continue;
+    }
     onEvent({type: 'whole', root, why});
     if (!capture) return;
     why = await followFrom(options, root, capture);
+    savedAt = Date.now();
   }
 }
 
@@ -77,14 +87,17 @@ async function followFrom(options: FollowOptions, whole: SnapshotRoot, capture: 
         continue;
       }
       const batch = watch.changes.take();
-      root = await cutSnapshot({
-        ...options,
-        parent: root,
-        batch,
-        capture,
-        resourceVersions: {...watch.resourceVersions},
-      });
-      onEvent({type: 'cut', root, changes: batch.changes.length, rpoMs: Date.now() - batch.since});
+      const resourceVersions = {...watch.resourceVersions};
+      try {
+        root = await cutSnapshot({...options, parent: root, batch, capture, resourceVersions});
+        onEvent({type: 'cut', root, changes: batch.changes.length, rpoMs: Date.now() - batch.since});
+      } catch (error) {
+        if (signal.aborted || !(error instanceof PraError)) throw error;
+        // Forgotten or damaged meanwhile: nothing can go on from it.
+        if (error.code === 'STORE_MISSING' || error.code === 'REPOSITORY_CORRUPT') return error.message;
+        watch.changes.restore(batch);
+        onEvent({type: 'trouble', why: error.message, unsavedMs: Date.now() - batch.since});
+      }
     }
   } finally {
     ended.abort();

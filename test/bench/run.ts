@@ -9,12 +9,15 @@ import {connectCluster} from '../../src/cluster/client.ts';
 import {renderTable} from '../../src/view/table.ts';
 import {startControlPlane} from '../bed/control-plane.ts';
 import {changeSome, loadObjects} from './load.ts';
+import {backUpWithVelero} from './velero.ts';
 
 const {values} = parseArgs({
   options: {
     json: {type: 'boolean', default: false},
     objects: {type: 'string', default: '50000'},
-    rounds: {type: 'string', default: '3'},
+    rounds: {type: 'string', default: '5'},
+    velero: {type: 'string'},
+    'velero-plugins': {type: 'string'},
   },
 });
 const objects = Number(values.objects);
@@ -89,6 +92,14 @@ try {
   const read = await phase('read', repository, reading);
   const stream = await phase('stream', join(dir, 'repository-0'), streamed);
   await cluster.close();
+  if (values.velero) note('== velero');
+  const velero = values.velero
+    ? await backUpWithVelero({
+        velero: values.velero,
+        plugins: values['velero-plugins'] ?? join(values.velero, '..', 'plugins'),
+        kubeconfig: plane.kubeconfig,
+      })
+    : undefined;
 
   const rates = {
     raw: median(raw.map(rate)),
@@ -111,6 +122,7 @@ try {
       captureUnchanged: round(against(unchanged, 1)),
       incrementalBytes: round(incremental.written / firstBytes, 4),
       firstBytesOfStream: round(firstBytes / stream.compressed),
+      ...(velero ? {captureFirstOfVelero: round(median(first.map(rate)) / rate(velero), 1)} : {}),
     },
     raw: {
       objects: first[0]?.objects ?? 0,
@@ -129,6 +141,7 @@ try {
         changed: incremental.written,
         zstd3Stream: stream.compressed,
       },
+      ...(velero ? {velero: {...velero, ms: Math.round(velero.ms), rate: rate(velero)}} : {}),
       changed,
       incrementalMs: Math.round(incremental.ms),
       read: Object.fromEntries(Object.entries(read).map(([key, value]) => [key, round(value, 1)])),
@@ -148,6 +161,7 @@ function table(document: {
     captureUnchanged: number;
     incrementalBytes: number;
     firstBytesOfStream: number;
+    captureFirstOfVelero?: number;
   };
   raw: {
     rates: {raw: number; captureFirst: number; captureUnchanged: number};
@@ -156,6 +170,7 @@ function table(document: {
     read: Record<string, number>;
     incrementalMs: number;
     objects: number;
+    velero?: {rate: number; objects: number; peakMiB: number};
   };
 }): string {
   const {ratios, raw} = document;
@@ -178,6 +193,16 @@ function table(document: {
           percent(ratios.captureUnchanged),
           `${raw.peakMiB.captureUnchanged} MiB`,
         ],
+        ...(raw.velero
+          ? [
+              [
+                'Velero, first backup',
+                String(raw.velero.rate),
+                percent(raw.velero.rate / raw.rates.raw),
+                `${raw.velero.peakMiB} MiB`,
+              ],
+            ]
+          : []),
       ],
     ),
     '',

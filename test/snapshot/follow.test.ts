@@ -2,10 +2,11 @@ import {afterAll, beforeAll, expect, test} from 'vitest';
 import {createObject, deleteObject, patchObject} from '../../src/cluster/apply.ts';
 import {type Cluster, connectCluster} from '../../src/cluster/client.ts';
 import {CORE_TYPES} from '../../src/cluster/core-types.ts';
+import {PraError} from '../../src/errors.ts';
 import {MemoryStore} from '../../src/repository/memory.ts';
 import {readObjects} from '../../src/repository/object-set.ts';
 import {Repository} from '../../src/repository/repository.ts';
-import type {SnapshotRoot} from '../../src/repository/snapshot-root.ts';
+import {rootKey, type SnapshotRoot} from '../../src/repository/snapshot-root.ts';
 import {createSnapshot} from '../../src/snapshot/create.ts';
 import {type FollowEvent, followCluster} from '../../src/snapshot/follow.ts';
 import {canonicalJson} from '../../src/std/json.ts';
@@ -24,7 +25,17 @@ const configMap = (name: string, data: Record<string, string>) => ({
 
 let plane: ControlPlane;
 let cluster: Cluster;
-const repository = new Repository('memory', new MemoryStore(), Buffer.alloc(32));
+/** A fake for a fault: a store that is down when the test says so. */
+class Unreliable extends MemoryStore {
+  down = false;
+
+  override async put(...put: Parameters<MemoryStore['put']>): Promise<void> {
+    if (this.down) throw new PraError('STORE_UNREACHABLE', 'the store does not answer');
+    return super.put(...put);
+  }
+}
+const store = new Unreliable();
+const repository = new Repository('memory', store, Buffer.alloc(32));
 const stop = new AbortController();
 const events: FollowEvent[] = [];
 let following: Promise<void>;
@@ -111,6 +122,42 @@ test('what is made, changed and deleted is in the next cut, and nothing else is 
     signal: stop.signal,
   });
   expect([whole.bytes.written, whole.trees]).toEqual([0, cut.root.trees]);
+});
+
+test('while the store is down nothing is lost, and it is told how much is not safe', async () => {
+  const before = events.length;
+  store.down = true;
+  await createObject(cluster, ConfigMap, configMap('in-trouble', {a: '1'}));
+  const troubles = () => events.slice(before).filter(event => event.type === 'trouble');
+  await expect.poll(() => troubles().length, {timeout: 20_000}).toBeGreaterThan(2);
+  await patchObject(cluster, ConfigMap, {name: 'in-trouble', namespace: 'shop'}, {data: {a: '2'}});
+  await createObject(cluster, Namespace, {apiVersion: 'v1', kind: 'Namespace', metadata: {name: 'shop-new'}});
+  // Now a whole snapshot is due, which fails as well.
+  const seen = troubles().length;
+  await expect.poll(() => troubles().length, {timeout: 20_000}).toBeGreaterThan(seen + 2);
+  expect(troubles().at(-1)).toMatchObject({why: expect.stringContaining('does not answer')});
+  store.down = false;
+  await expect.poll(() => events.at(-1)?.type, {timeout: 20_000}).toBe('idle');
+  const last = events.at(-1);
+  if (last?.type !== 'idle') throw new Error('not idle');
+  await expectSameAsWhole(last.root);
+});
+
+test('a snapshot that was forgotten is not gone on from', async () => {
+  const idle = () => {
+    const last = events.at(-1);
+    return last?.type === 'idle' ? last.root : undefined;
+  };
+  const gone = idle();
+  if (!gone) throw new Error('not idle');
+  const before = wholes().length;
+  await store.delete(rootKey(gone.id));
+  await createObject(cluster, ConfigMap, configMap('after', {a: '1'}));
+  await expect.poll(() => wholes().length, {timeout: 20_000}).toBeGreaterThan(before);
+  await expect.poll(() => idle()?.id, {timeout: 20_000}).not.toBe(gone.id);
+  await expect.poll(() => idle(), {timeout: 20_000}).toBeDefined();
+  const now = idle();
+  if (now) await expectSameAsWhole(now);
 });
 
 test('a new namespace leads to a whole snapshot', async () => {
