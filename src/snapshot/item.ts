@@ -2,11 +2,12 @@ import type {KubeObject} from '../cluster/object.ts';
 import type {ByteSearch} from '../std/byte-search.ts';
 import type {ByteSink} from '../std/byte-sink.ts';
 import {isJsonObject} from '../std/json-at.ts';
-import {isAt, type JsonReader, MalformedJson, malformed, stringOf} from '../std/json-reader.ts';
-import {lazyMembers} from './lazy-object.ts';
+import {isAt, type JsonReader, MalformedJson, malformed, parseRange, stringOf} from '../std/json-reader.ts';
+import {lazyMembers, lazyObject} from './lazy-object.ts';
 
 const quoted = (text: string) => Buffer.from(`"${text}"`);
 const METADATA = quoted('metadata');
+const SPEC = quoted('spec');
 const STATUS = quoted('status');
 const API_VERSION = quoted('apiVersion');
 const KIND = quoted('kind');
@@ -42,13 +43,14 @@ export class Item {
   /** Empty for objects without one. */
   namespace = '';
   isBeingDeleted = false;
-  hasStatus = false;
   private input: Buffer = Buffer.alloc(0);
   private start = 0;
   private lastNamespace = {bytes: Buffer.alloc(0), text: ''};
   /** Its own fields, start and end; -1 where the list says it once for all. */
   private apiVersion: [start: number, end: number] = NONE;
   private kind: [start: number, end: number] = NONE;
+  private spec: [start: number, end: number] = NONE;
+  private status: [start: number, end: number] = NONE;
   /** Start and end of what is kept, in the order of the input; members that follow each other are one range. */
   private readonly top: number[] = [];
   private readonly metadata: number[] = [];
@@ -57,6 +59,10 @@ export class Item {
   /** All members of the object and of its metadata: start and end of the key and of the value. */
   private readonly allTop: number[] = [];
   private readonly allMetadata: number[] = [];
+
+  get hasStatus(): boolean {
+    return this.status !== NONE;
+  }
 
   /** Reads the item at the position of the reader in its page, and leaves the reader behind it. */
   read(reader: JsonReader, page: Buffer): void {
@@ -68,7 +74,8 @@ export class Item {
     this.namespace = '';
     this.before = -1;
     this.isBeingDeleted = false;
-    this.hasStatus = false;
+    this.spec = NONE;
+    this.status = NONE;
     this.top.length = 0;
     this.metadata.length = 0;
     this.allTop.length = 0;
@@ -88,8 +95,10 @@ export class Item {
       const isStatus = reader.isKey(STATUS);
       const isApiVersion = reader.isKey(API_VERSION);
       const isKind = reader.isKey(KIND);
-      if (isStatus) this.hasStatus = true;
+      const isSpec = reader.isKey(SPEC);
       reader.skip();
+      if (isStatus) this.status = [at, reader.at];
+      else if (isSpec) this.spec = [at, reader.at];
       this.allTop.push(keyStart, keyEnd, at, reader.at);
       if (isApiVersion) this.apiVersion = [keyStart, reader.at];
       else if (isKind) this.kind = [keyStart, reader.at];
@@ -169,6 +178,28 @@ export class Item {
       sink.bytes(this.input, ranges[i] ?? 0, ranges[i + 1] ?? 0);
       sink.byte(COMMA);
     }
+  }
+
+  /** What the health of the object is judged by: its metadata, spec and status. As `view`, but made faster. */
+  healthView({apiVersion, kind}: {apiVersion: string; kind: string}): KubeObject {
+    const [start, end] = this.status;
+    const status = parseRange(this.input, start, end);
+    const object = {
+      apiVersion,
+      kind,
+      metadata: lazyMembers(this.input, this.allMetadata),
+      spec: this.specView(),
+      status,
+    };
+    if (!isKubeObject(object)) throw malformed(this.start);
+    return object;
+  }
+
+  /** Custom resources may have anything there. */
+  private specView(): unknown {
+    const {input, spec} = this;
+    if (spec === NONE) return {};
+    return input[spec[0]] === OPEN_BRACE ? lazyObject(input, spec[0]) : parseRange(input, ...spec);
   }
 
   /** The object as the server sent it, status included; parsed where it is looked at, and valid until the next `read`. */

@@ -4,8 +4,6 @@ const OPEN_BRACE = 0x7b;
 const QUOTE = 0x22;
 /** Objects up to this length are parsed whole, which is then faster than to look for single fields. */
 const SMALL = 512;
-/** A status is looked at in many places when it is looked at. */
-const LARGE_STATUS = 16 * 1024;
 
 /**
  * An object of JSON in bytes that parses what is asked for, when it is asked for: rules look at few fields of many
@@ -61,9 +59,12 @@ class LazyHandler implements ProxyHandler<Record<string, unknown>> {
     if (this.known?.has(key)) return this.known.get(key);
     const index = this.find(key);
     if (index < 0) return undefined;
-    const value = this.read(index, key === 'status' ? LARGE_STATUS : SMALL);
-    this.known ??= new Map();
-    this.known.set(key, value);
+    const value = this.read(index);
+    // Numbers and strings are parsed faster than they are looked up.
+    if (typeof value === 'object' && value !== null) {
+      this.known ??= new Map();
+      this.known.set(key, value);
+    }
     return value;
   }
 
@@ -88,10 +89,10 @@ class LazyHandler implements ProxyHandler<Record<string, unknown>> {
     return false;
   }
 
-  private read(index: number, small: number): unknown {
+  private read(index: number): unknown {
     const {input} = this;
     const [start = 0, end = 0] = [this.members()[index + 2], this.members()[index + 3]];
-    if (input[start] === OPEN_BRACE && end - start > small) return lazyObject(input, start);
+    if (input[start] === OPEN_BRACE && end - start > SMALL) return lazyObject(input, start);
     return input[start] === QUOTE ? stringOf(input, start, end) : parseRange(input, start, end);
   }
 

@@ -88,8 +88,7 @@ export class PageProcessor {
     const refers = kind.mayRefer(start, reader.at);
     const judged = kind.mayBeExcluded(item.name, start, reader.at);
     // Most objects need no closer look, and making what rules look at costs as much as all the rest.
-    const object =
-      refers || judged || item.hasStatus || this.selection.byLabels ? item.view(kind) : undefined;
+    const object = refers || judged || this.selection.byLabels ? item.view(kind) : undefined;
     if (object && !this.selection.labels(object)) return;
     const reason =
       (object && judged ? reasonToExclude(object) : undefined) ??
@@ -108,7 +107,7 @@ export class PageProcessor {
     objects.frames.push(packer.frame);
     objects.offsets.push(packer.offset);
     objects.lengths.push(packer.length);
-    objects.health.push(object && item.hasStatus ? healthOf(object) : undefined);
+    objects.health.push(item.hasStatus ? healthOf(item.healthView(kind)) : undefined);
   }
 
   private isSelected(namespace: string): boolean {
@@ -185,11 +184,8 @@ export function countExcluded(excluded: Record<string, number>, kind: string, re
 
 /** The baseline that a recovery is judged against; kinds without status have none. */
 export function healthOf(object: KubeObject): Health | undefined {
-  const {apiVersion, kind, metadata, spec = {}, status} = object;
-  if (status === undefined) return undefined;
-  // Looked at often: what is parsed on demand costs more at each look.
-  const judged = {apiVersion, kind, metadata, spec, status};
-  const {state} = judgeHealth(judged, {});
-  const replicas = numberAt(judged, 'spec', 'replicas');
+  if (object.status === undefined) return undefined;
+  const {state} = judgeHealth(object, {});
+  const replicas = numberAt(object, 'spec', 'replicas');
   return replicas === undefined ? {state} : {state, replicas};
 }

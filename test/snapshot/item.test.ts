@@ -176,6 +176,23 @@ describe('what is kept of an object', () => {
     expect(packer.frame).not.toBe(KNOWN);
   });
 
+  test('may be a custom resource whose spec and status are anything', () => {
+    const odd = [null, 5, 'text', [], [1, {a: 'b'}], {}, {replicas: 'many'}, false];
+    const items = odd.flatMap((spec, i) =>
+      odd.map((status, j) => ({metadata: {name: `m-${i}-${j}`, generation: 2}, spec, status})),
+    );
+    for (const kind of [type('Widget', 'shop.example'), type('Deployment', 'apps'), type('Service')]) {
+      const processor = new PageProcessor({
+        select: {namespaces: ['*'], clusterScoped: 'all'},
+        keys: {frames: Buffer.alloc(32), digests: Buffer.alloc(32)},
+        known: undefined,
+      });
+      const {objects} = processor.process(kind, Buffer.from(goJson({items})));
+      expect(objects.names).toHaveLength(items.length);
+      expect(objects.health.every(health => health !== undefined)).toBe(true);
+    }
+  });
+
   test('keeps integers that JavaScript would round', () => {
     const page = Buffer.from('{"items":[{"metadata":{"name":"a"},"spec":{"n":9007199254740993}}]}');
     const reader = new JsonReader(page);
