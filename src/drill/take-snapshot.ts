@@ -1,6 +1,6 @@
 import type {Cluster} from '../cluster/client.ts';
 import type {LoadedPlan} from '../plan/load.ts';
-import {measureBaselines} from '../probe/baseline.ts';
+import {hasBaseline, measureBaselines} from '../probe/baseline.ts';
 import {writeCanary} from '../probe/canary.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
@@ -43,7 +43,7 @@ export function takeSnapshot(options: TakeSnapshotOptions): Promise<SnapshotRoot
     onEvent,
     onCapture: options.onCapture,
     writeCanary: canary && (stop => writeCanary(cluster, canary, stop)),
-    readBaselines: stop => measureBaselines(probes, cluster, stop),
+    readBaselines: probes.some(hasBaseline) ? stop => measureBaselines(probes, cluster, stop) : undefined,
     restic,
   });
 }

@@ -11,12 +11,15 @@ export async function measureBaselines(
   cluster: Cluster,
   signal: AbortSignal,
 ): Promise<{probe: string; value: Json}[]> {
-  const compared = probes.filter(probe => probe.compare && 'baseline' in probe.compare);
+  const compared = probes.filter(hasBaseline);
   const measured = await Promise.all(
     compared.map(async probe => ({probe: probe.name, value: await measure(probe, cluster, signal)})),
   );
   return measured.flatMap(({probe, value}) => (value === undefined ? [] : [{probe, value}]));
 }
+
+/** Whether a probe compares with what was measured at the snapshot. */
+export const hasBaseline = ({compare}: PlanProbe): boolean => compare !== undefined && 'baseline' in compare;
 
 async function measure(probe: PlanProbe, cluster: Cluster, signal: AbortSignal): Promise<Json | undefined> {
   if (probe.sql) return queryValue(cluster, probe.sql, signal);

@@ -215,7 +215,14 @@ export async function readRoot(
   signal: AbortSignal | undefined,
 ): Promise<SnapshotRoot> {
   // Everything that the file holds is authenticated, before anything of it is understood.
-  const {mac, ...body} = await readJson(repository.store, key, authenticatedSchema, signal);
+  const {mac, ...body} = await readJson(repository.store, key, authenticatedSchema, signal).catch(
+    (error: unknown) => {
+      if (!(error instanceof PraError) || error.code !== 'REPOSITORY_CORRUPT') throw error;
+      const {message, why, next} = error;
+      const giveUp = `or give it up: pra snapshot forget ${key.replace(/^snapshots\/|\.json$/g, '')}`;
+      throw new PraError('REPOSITORY_CORRUPT', message, {why, next: [...next, giveUp], cause: error});
+    },
+  );
   const altered = (cause?: unknown) =>
     new PraError('REPOSITORY_CORRUPT', `${key} in ${repository.store.url} was altered`, {
       why: 'its authentication code does not fit its content or its name',

@@ -93,14 +93,14 @@ async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<S
   const {source, dumps, pods, began, id, lock} = prepared;
   const opened = openWriter(options, id, source.uid);
   opened.catch(() => undefined); // rejects again where it is awaited
-  onEvent?.({type: 'phase', phase: 'canary'});
+  if (options.writeCanary) onEvent?.({type: 'phase', phase: 'canary'});
   const canary = await options.writeCanary?.(signal);
   // Nobody is kept waiting by a hook for a store that cannot be used.
   if (pods.length > 0) await opened;
   const hooked = await withHooks({pods, exec: execIn(cluster), signal, onEvent}, async () => {
-    onEvent?.({type: 'phase', phase: 'baselines'});
+    if (options.readBaselines) onEvent?.({type: 'phase', phase: 'baselines'});
     const baselines = (await options.readBaselines?.(signal)) ?? [];
-    onEvent?.({type: 'phase', phase: 'volumes'});
+    if (dumps.length > 0) onEvent?.({type: 'phase', phase: 'volumes'});
     const volumes = await mapPool(dumps, DUMPS, request => dump(options, id, request));
     onEvent?.({type: 'phase', phase: 'objects'});
     const capture = await captureObjects({cluster, select, opened, signal, onEvent});

@@ -47,7 +47,7 @@ export function renderSnapshot(root: SnapshotRoot, kinds: readonly KindCount[] =
     `snapshot   ${root.id}`,
     `of         ${source.context}, Kubernetes ${source.version} (kube-system ${source.uid})`,
     `taken      ${root.createdAt}, in ${formatDuration(Date.parse(root.finishedAt) - Date.parse(root.createdAt))}`,
-    `objects    ${counts.objects} of ${counts.kinds} kinds in ${counts.namespaces} namespaces`,
+    `objects    ${counts.objects}; kinds: ${counts.kinds}; namespaces: ${counts.namespaces}`,
     `bytes      ${formatBytes(bytes.raw)} of JSON; ${formatBytes(bytes.written)} added to the repository`,
     ...(root.canary ? [`canary     written ${root.canary.writtenAt} in ${root.canary.namespace}`] : []),
     ...(root.hooks ?? []).map(

@@ -99,7 +99,6 @@ describe('createSnapshot', () => {
     expect(events.flatMap(event => (event.type === 'phase' ? [event.phase] : []))).toEqual([
       'canary',
       'baselines',
-      'volumes',
       'objects',
       'root',
     ]);

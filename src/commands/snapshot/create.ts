@@ -7,6 +7,7 @@ import {takeSnapshot} from '../../drill/take-snapshot.ts';
 import {PraError} from '../../errors.ts';
 import {loadPlan} from '../../plan/load.ts';
 import type {Capture} from '../../snapshot/capture.ts';
+import type {SnapshotEvent} from '../../snapshot/event.ts';
 import {type FollowEvent, followCluster} from '../../snapshot/follow.ts';
 import {selectOfPlan} from '../../snapshot/plan-select.ts';
 import {parseDuration} from '../../std/duration.ts';
@@ -52,6 +53,8 @@ Exit codes: 0 taken; 1 error; 2 invalid plan; 3 a dump or hook failed; 12 wrong 
     }),
   };
 
+  private toldAt = performance.now();
+
   async run(): Promise<void> {
     const loaded = await loadPlan(this.args.plan);
     const where = repositoryOf(loaded, this.flags);
@@ -76,7 +79,7 @@ Exit codes: 0 taken; 1 error; 2 invalid plan; 3 a dump or hook failed; 12 wrong 
           tool,
           full: this.flags.full,
           signal: this.signal,
-          onEvent: event => tellSnapshot({progress: message => this.note(message)}, event),
+          onEvent: event => this.tellProgress(event),
           onCapture,
         });
       if (!this.flags.follow) {
@@ -98,6 +101,15 @@ Exit codes: 0 taken; 1 error; 2 invalid plan; 3 a dump or hook failed; 12 wrong 
     } finally {
       await cluster.close();
     }
+  }
+
+  /** Counts come many times a second; one of them a second is enough. */
+  private tellProgress(event: SnapshotEvent): void {
+    if (event.type === 'progress') {
+      if (performance.now() - this.toldAt < 1000) return;
+      this.toldAt = performance.now();
+    }
+    tellSnapshot({progress: message => this.note(message)}, event);
   }
 
   /** One line for each event; with `--json` one document. */
