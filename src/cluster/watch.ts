@@ -48,6 +48,7 @@ export async function* watchKind(
 ): AsyncGenerator<WatchEvent> {
   let {resourceVersion} = options;
   for (;;) {
+    const began = performance.now();
     try {
       for await (const line of watchOnce(cluster, type, {...options, resourceVersion})) {
         const {kind, object, json} = parseEvent(line);
@@ -72,6 +73,9 @@ export async function* watchKind(
       await waitRetry(RECONNECT_MS, options.signal).catch(() => undefined);
     }
     if (options.signal.aborted) return;
+    // A proxy that ends every watch at once must not be asked hundreds of times a second.
+    if (performance.now() - began < RECONNECT_MS)
+      await waitRetry(RECONNECT_MS, options.signal).catch(() => undefined);
   }
 }
 

@@ -3,6 +3,7 @@ import {readObjects} from './object-set.ts';
 import {ObjectSetWriter} from './object-set-writer.ts';
 import type {Repository} from './repository.ts';
 import {listRoots, rootKey, type SnapshotRoot, type VolumeRecord, writeRoot} from './snapshot-root.ts';
+import {changeTags, readTags} from './tags.ts';
 import {verifyPacks} from './verify.ts';
 
 export type CopyEvent =
@@ -35,16 +36,24 @@ export async function copySnapshots(
   const newest = new Map<string, SnapshotRoot>();
   const groupOf = (root: SnapshotRoot) => `${root.plan?.name ?? ''} ${root.source.uid}`;
   const there = new Map((await listRoots(to, {signal})).map(root => [root.id, root]));
+  const [tags, tagsThere] = [await readTags(from, {signal}), await readTags(to, {signal})];
+  /** One with the tag keep is to be kept in both. What was taken off here stays there. */
+  const copyTags = async (id: string) => {
+    const add = (tags.get(id) ?? []).filter(tag => !tagsThere.get(id)?.includes(tag));
+    if (add.length > 0) await changeTags(to, id, {add, remove: []}, {signal});
+  };
   for (const root of roots.filter(({id}) => !ids || ids.includes(id))) {
     const known = there.get(root.id);
     if (known) {
       onEvent?.({type: 'skipped', id: root.id});
       newest.set(groupOf(root), known);
+      await copyTags(root.id);
       continue;
     }
     onEvent?.({type: 'copying', id: root.id, objects: root.counts.objects});
     const written = await copyOne(from, to, root, newest.get(groupOf(root)), options);
     newest.set(groupOf(root), written);
+    await copyTags(root.id);
     copied.push(root.id);
     onEvent?.({type: 'copied', id: root.id, writtenBytes: written.bytes.written});
   }

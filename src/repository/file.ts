@@ -5,6 +5,7 @@ import {PraError, systemCodeOf} from '../errors.ts';
 import {
   checkKey,
   conflictingKey,
+  isKey,
   missingKey,
   type Store,
   type StoredFile,
@@ -88,10 +89,15 @@ export class FileStore implements Store {
 
   async *list(prefix: string, options: StoreOptions = {}): AsyncGenerator<StoredFile> {
     const keys: string[] = [];
-    await this.collect('', prefix, keys, name => !name.startsWith(PARTIAL));
-    for (const key of keys.sort()) {
+    // File servers and desktops leave files of their own, which no name of ours is like.
+    await this.collect('', prefix, keys, name => !name.startsWith('.'));
+    for (const key of keys.filter(isKey).sort()) {
       throwIfStopped(options.signal, `${prefix || 'the repository'} could not be listed in ${this.dir}`);
-      const info = await stat(join(this.dir, key)).catch(() => undefined);
+      const info = await stat(join(this.dir, key)).catch((error: unknown) => {
+        // Deleted since. What is there and cannot be looked at must not be taken for absent.
+        if (isNoFile(error)) return undefined;
+        throw this.failure('listed', key, error);
+      });
       if (info?.isFile()) yield {key, size: info.size, modified: info.mtime};
     }
   }

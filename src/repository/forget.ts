@@ -1,3 +1,4 @@
+import {Lock} from './lock.ts';
 import type {Repository} from './repository.ts';
 import {decideRetention, type Retention, type RetentionDecision} from './retention.ts';
 import {listRoots, rootKey, type SnapshotRoot} from './snapshot-root.ts';
@@ -12,9 +13,30 @@ export async function forgetSnapshot(
   id: string,
   options: {signal?: AbortSignal | undefined} = {},
 ): Promise<void> {
-  await repository.store.delete(rootKey(id), options);
-  for await (const {key} of repository.store.list(`tags/${id}/`, options))
-    await repository.store.delete(key, options);
+  await forgetSnapshots(repository, [id], options);
+}
+
+/**
+ * As `forgetSnapshot`, of several. Nobody prunes meanwhile: pruning relies on it that a snapshot which it saw stays until it
+ * has looked again.
+ * @throws PraError REPOSITORY_LOCKED, STORE_DENIED
+ */
+export async function forgetSnapshots(
+  repository: Repository,
+  ids: readonly string[],
+  options: {signal?: AbortSignal | undefined} = {},
+): Promise<void> {
+  if (ids.length === 0) return;
+  const lock = await Lock.take(repository, 'prune', {run: 'forget', signal: options.signal});
+  try {
+    for (const id of ids) {
+      await repository.store.delete(rootKey(id), options);
+      for await (const {key} of repository.store.list(`tags/${id}/`, options))
+        await repository.store.delete(key, options);
+    }
+  } finally {
+    await lock.release();
+  }
 }
 
 /**
@@ -33,7 +55,10 @@ export async function forgetByRetention(
     tagsOf: root => tags.get(root.id) ?? [],
   });
   if (!options.dryRun)
-    for (const {root, reasons} of decisions)
-      if (reasons.length === 0) await forgetSnapshot(repository, root.id, options);
+    await forgetSnapshots(
+      repository,
+      decisions.filter(({reasons}) => reasons.length === 0).map(({root}) => root.id),
+      options,
+    );
   return decisions;
 }

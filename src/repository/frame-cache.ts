@@ -9,8 +9,8 @@ const MAX_BYTES = 64 * 1024 * 1024;
 export class FrameCache {
   private readonly repository: Repository;
   private readonly signal: AbortSignal | undefined;
-  /** The one that was used last comes last. */
-  private readonly frames = new Map<string, Buffer>();
+  /** The one that was used last comes last. Without bytes while it is being read, which is done once for all who ask. */
+  private readonly frames = new Map<string, {plain: Promise<Buffer>; bytes: number}>();
   private bytes = 0;
 
   constructor(repository: Repository, signal: AbortSignal | undefined) {
@@ -19,18 +19,33 @@ export class FrameCache {
   }
 
   /** @throws PraError REPOSITORY_CORRUPT that names the pack. */
-  async read(frame: ObjectFrame): Promise<Buffer> {
-    const known = this.frames.get(frame.id);
-    const plain = known ?? (await readFrame(this.repository, frame, this.signal));
+  read(frame: ObjectFrame): Promise<Buffer> {
+    const entry = this.frames.get(frame.id) ?? this.start(frame);
     this.frames.delete(frame.id);
-    this.frames.set(frame.id, plain);
-    if (!known) this.bytes += plain.length;
-    for (const [id, {length}] of this.frames) {
-      if (this.bytes <= MAX_BYTES || id === frame.id) break;
+    this.frames.set(frame.id, entry);
+    return entry.plain;
+  }
+
+  private start(frame: ObjectFrame): {plain: Promise<Buffer>; bytes: number} {
+    const entry = {plain: readFrame(this.repository, frame, this.signal), bytes: 0};
+    entry.plain.then(
+      plain => {
+        entry.bytes = plain.length;
+        this.bytes += plain.length;
+        this.dropOldest();
+      },
+      () => this.frames.delete(frame.id),
+    );
+    return entry;
+  }
+
+  private dropOldest(): void {
+    for (const [id, {bytes}] of this.frames) {
+      if (this.bytes <= MAX_BYTES) return;
+      if (bytes === 0) continue;
       this.frames.delete(id);
-      this.bytes -= length;
+      this.bytes -= bytes;
     }
-    return plain;
   }
 }
 

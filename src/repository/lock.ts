@@ -50,6 +50,9 @@ export class Lock {
   private key = '';
   private count = 0;
   private refreshedAt = 0;
+  private lost = false;
+  /** Every file that may be there. */
+  private readonly written: string[] = [];
   private timer: NodeJS.Timeout | undefined;
   private refreshing: Promise<void> = Promise.resolve();
 
@@ -72,9 +75,10 @@ export class Lock {
   ): Promise<Lock> {
     for (let attempt = 1; ; attempt += 1) {
       const lock = new Lock(repository, kind, options.run);
-      await lock.write(options.signal);
-      const others = kind === 'prune' ? await lock.otherPruners(options.signal) : [];
-      const [other] = others;
+      const [other] = await lock.begin(options.signal).catch(async (error: unknown) => {
+        await lock.release();
+        throw error;
+      });
       if (!other) {
         lock.keepFresh();
         return lock;
@@ -85,31 +89,37 @@ export class Lock {
     }
   }
 
+  /** @returns others who want to be alone as well */
+  private async begin(signal: AbortSignal | undefined): Promise<LockInfo[]> {
+    await this.write(signal);
+    return this.kind === 'prune' ? this.otherPruners(signal) : [];
+  }
+
   /**
-   * Checks, before what it protects is made to count, that nobody can have taken the lock for dead: a machine that slept
-   * does not know that it did.
+   * Checks, before what it protects is made to count, that nobody can have taken the lock for dead or removed it: a machine
+   * that slept does not know that it did, and what a lock protected while it was not valid is not known either.
    * @throws PraError REPOSITORY_LOCK_LOST
    */
   async confirm(signal?: AbortSignal): Promise<void> {
     await this.refreshing;
-    if (Date.now() - this.refreshedAt < LOCK_TTL_MS / 2) return;
-    if (Date.now() - this.refreshedAt < LOCK_TTL_MS && (await this.repository.store.has(this.key, {signal})))
-      return;
-    throw new PraError(
-      'REPOSITORY_LOCK_LOST',
-      'the run was held up so long that its lock is no longer valid',
-      {
-        why: `it was not refreshed for ${formatDuration(Date.now() - this.refreshedAt)}`,
-        next: ['run it again: what was written before is used again'],
-      },
-    );
+    if (!this.isOver() && (await this.repository.store.has(this.key, {signal})) && !this.isOver()) return;
+    throw new PraError('REPOSITORY_LOCK_LOST', 'the lock of this run is no longer valid', {
+      why: `it was removed, or not refreshed in time; the last time ${formatDuration(Date.now() - this.refreshedAt)} ago`,
+      next: ['run it again: what was written before is used again'],
+    });
   }
 
   /** Ends it. Whoever may not delete leaves the file, which is stale after half an hour. */
   async release(): Promise<void> {
     clearInterval(this.timer);
     await this.refreshing;
-    await this.repository.store.delete(this.key).catch(() => undefined);
+    for (const key of this.written) await this.repository.store.delete(key).catch(() => undefined);
+  }
+
+  /** For good: a lock that was not valid for a while has protected nothing, also when it is refreshed later. */
+  private isOver(): boolean {
+    this.lost ||= this.key !== '' && Date.now() - this.refreshedAt >= LOCK_TTL_MS;
+    return this.lost;
   }
 
   private keepFresh(): void {
@@ -122,7 +132,14 @@ export class Lock {
 
   private async write(signal: AbortSignal | undefined): Promise<void> {
     const before = this.key;
-    const key = `locks/${this.id}-${this.count}.json`;
+    if (before !== '') {
+      // Somebody may have removed it, and pruned since.
+      if (!this.isOver() && !(await this.repository.store.has(before, {signal}))) this.lost = true;
+      if (this.lost) return;
+    }
+    // A name that was tried is never tried again: its file may be there although no answer came.
+    const key = `locks/${this.id}-${this.count++}.json`;
+    this.written.push(key);
     const owner = {host: hostname(), pid: process.pid, run: this.run};
     const sealed = seal(this.repository.rootKey, Buffer.from(JSON.stringify(owner)), context(this.id));
     const body = {
@@ -133,10 +150,11 @@ export class Lock {
     };
     const began = Date.now();
     await this.repository.store.put(key, encode(body), {ifAbsent: true, signal});
+    if (this.isOver()) return;
     this.key = key;
-    this.count += 1;
     this.refreshedAt = began;
-    if (before !== '') await this.repository.store.delete(before).catch(() => undefined);
+    for (const old of this.written.splice(0, this.written.length - 1))
+      await this.repository.store.delete(old).catch(() => undefined);
   }
 
   private async otherPruners(signal: AbortSignal | undefined): Promise<LockInfo[]> {

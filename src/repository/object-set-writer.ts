@@ -76,6 +76,7 @@ export class ObjectSetWriter {
   private index: SnapshotIndex | undefined;
   /** Shards of the parent, as they were and as the tree of all objects has them. */
   private readonly before = new Map<string, {merged: Shard; base: Shard | undefined}>();
+  private readonly emptied = new Map<string, Shard | undefined>();
   private set: DigestSet | undefined;
   /** Shards that are as the parent has them. */
   private readonly same = new Set<Shard>();
@@ -121,6 +122,12 @@ export class ObjectSetWriter {
         this.before.set(shardKey(type, namespace), both);
         all.push(both.merged);
       }
+      // What comes again where there was nothing is compared with the tree of all objects, as any change is.
+      for (const {type, namespace} of index.emptied())
+        this.emptied.set(
+          shardKey(type, namespace),
+          (await index.readBoth(type, namespace, this.signal)).base,
+        );
       if (options.checkPacks) await findPacks(this.repository, all, this.signal);
       this.index = index;
     }
@@ -322,7 +329,7 @@ export class ObjectSetWriter {
     const [baseTree] = parent?.trees ?? [];
     if (!index || !parent || !baseTree) return this.writeAll(shards);
     if (this.isAsParent(shards)) return {trees: parent.trees, bytes: 0};
-    const changes = changesOf(shards, index, key => this.before.get(key)?.base);
+    const changes = changesOf(shards, index, key => this.before.get(key)?.base ?? this.emptied.get(key));
     const count = changes.reduce((sum, {names, removed}) => sum + names.length + removed.length, 0);
     const all = shards.reduce((sum, {objects}) => sum + objects, 0);
     if (count > all * MAX_CHANGES) return this.writeAll(shards);

@@ -1,8 +1,8 @@
-import {createHmac, timingSafeEqual} from 'node:crypto';
+import {createHmac} from 'node:crypto';
 import {z} from 'zod';
 import {PraError} from '../errors.ts';
 import {canonicalJson} from '../std/json.ts';
-import {encode, type Repository, readJson} from './repository.ts';
+import {encode, isGenuine, type Repository, readJson} from './repository.ts';
 import {rootKey} from './snapshot-root.ts';
 import {type TreeReference, treeReferenceSchema} from './tree.ts';
 import {conflictIsFine} from './write-once.ts';
@@ -69,7 +69,7 @@ async function readOne(
 ): Promise<Pending | undefined> {
   try {
     const {mac, ...body} = await readJson(repository.store, key, pendingSchema, signal);
-    const genuine = timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(repository, body)));
+    const genuine = isGenuine(mac, () => macOf(repository, body));
     return genuine && key.startsWith(`pending/${body.run}/`) ? {key, ...body} : undefined;
   } catch (error) {
     // Nothing depends on it: without it some objects are written again.

@@ -68,8 +68,10 @@ export async function pruneRepository(repository: Repository, options: PruneOpti
     const files = marked.files.filter(({key}) => keys.has(key));
     const volumes = marked.volumes.filter(id => still.volumes.includes(id));
     await lock.confirm(signal);
-    await deleteFiles(repository, files, options);
+    // Volumes first: restic may have to wait for its own locks, and when it gives up nothing is deleted.
     if (volumes.length > 0) await options.volumes?.forget(volumes);
+    await lock.confirm(signal);
+    await deleteFiles(repository, files, options);
     return {files: files.length, bytes: bytesOf(files), volumes: volumes.length, blockedBy: []};
   } finally {
     await lock.release();

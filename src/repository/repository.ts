@@ -1,4 +1,4 @@
-import {randomBytes} from 'node:crypto';
+import {randomBytes, timingSafeEqual} from 'node:crypto';
 import {z} from 'zod';
 import {messageOf, PraError} from '../errors.ts';
 import {type OpenKeyOptions, openDataKey} from './key/open.ts';
@@ -143,6 +143,9 @@ export async function openOrInitRepository(
   }
 }
 
+/** Roots name every volume and baseline, and are the longest. */
+const MAX_JSON_BYTES = 32 * 1024 * 1024;
+
 /** @throws PraError REPOSITORY_CORRUPT that names the key when it is not what the schema says. */
 export async function readJson<T>(
   store: Store,
@@ -150,8 +153,10 @@ export async function readJson<T>(
   schema: z.ZodType<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  const bytes = await store.get(key, {signal});
+  // One byte more than it may have, so that what is too long is seen: a file is read before it is trusted.
+  const bytes = await store.get(key, {signal, range: {offset: 0, length: MAX_JSON_BYTES + 1}});
   try {
+    if (bytes.length > MAX_JSON_BYTES) throw new Error('it is longer than any that pra writes');
     return schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
   } catch (error) {
     throw new PraError('REPOSITORY_CORRUPT', `${key} in ${store.url} is damaged`, {
@@ -159,6 +164,19 @@ export async function readJson<T>(
       next: [`bring ${key} back from a copy of the repository`],
       cause: error,
     });
+  }
+}
+
+/**
+ * Whether a code fits what it should be of. What is nested so deep that no code of it can be made is no work of ours.
+ * @param codeOf makes the code
+ */
+export function isGenuine(code: string, codeOf: () => string): boolean {
+  try {
+    return timingSafeEqual(Buffer.from(code), Buffer.from(codeOf()));
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
   }
 }
 

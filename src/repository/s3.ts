@@ -5,7 +5,7 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import type {PraError} from '../errors.ts';
+import {PraError} from '../errors.ts';
 import {sleep} from '../std/wait.ts';
 import type {OpenStoreOptions} from './open.ts';
 import {createClient, MAX_ATTEMPTS} from './s3/client.ts';
@@ -15,6 +15,7 @@ import {type Attributes, abortBy, attributesOf, type Target, writeObject} from '
 import {
   checkKey,
   conflictingKey,
+  isKey,
   missingKey,
   type Store,
   type StoredFile,
@@ -111,14 +112,25 @@ export class S3Store implements Store {
       });
       for (const item of page.Contents ?? []) {
         // Consoles make empty objects that stand for folders.
-        if (item.Key === undefined || item.Key.endsWith('/')) continue;
+        if (item.Key === undefined || !isKey(item.Key.slice(this.prefix.length))) continue;
         yield {
           key: item.Key.slice(this.prefix.length),
           size: item.Size ?? 0,
           modified: item.LastModified ?? new Date(0),
         };
       }
+      const before = token;
       token = page.IsTruncated ? page.NextContinuationToken : undefined;
+      // A part of a list must never be taken for the whole: what is not in it would count as not needed.
+      if (page.IsTruncated && (token === undefined || token === before))
+        throw new PraError(
+          'STORE_FAILED',
+          `${prefix || 'the repository'} could not be listed in ${this.url}`,
+          {
+            why: 'the store says that there is more, and not where it begins',
+            next: ['use a store that answers ListObjectsV2'],
+          },
+        );
     } while (token !== undefined);
   }
 

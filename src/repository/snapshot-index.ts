@@ -1,7 +1,8 @@
 import type {ResourceType} from '../cluster/object.ts';
+import {PraError} from '../errors.ts';
 import type {Repository} from './repository.ts';
 import type {SnapshotRoot} from './snapshot-root.ts';
-import {emptyShard, type Shard, shardKey, Tree} from './tree.ts';
+import {emptyShard, type Shard, shardKey, Tree, treeKey} from './tree.ts';
 
 /** What a snapshot has of one kind in one namespace. */
 export interface ShardSummary {
@@ -43,9 +44,14 @@ export class SnapshotIndex {
     return new SnapshotIndex(trees[0], trees[1]);
   }
 
-  /** Sorted by group, kind and namespace. */
+  /** Those with objects, sorted by group, kind and namespace. */
   shards(): ShardSummary[] {
-    return [...this.places.values()];
+    return [...this.places.values()].filter(({objects}) => objects > 0);
+  }
+
+  /** Shards that have no object any more, though the tree of all objects has some. */
+  emptied(): ShardSummary[] {
+    return [...this.places.values()].filter(({objects}) => objects === 0);
   }
 
   /** Equal in two snapshots only when they have the same objects in a shard; may differ all the same. */
@@ -77,13 +83,25 @@ export class SnapshotIndex {
       this.readTree(this.base, place?.base, signal),
       this.readTree(this.changes, place?.changes, signal),
     ]);
-    const known = base ?? emptyShard(type, namespace);
-    return {merged: changes ? merge(known, changes) : known, base};
+    const merged = layOver(base ?? emptyShard(type, namespace), changes);
+    if (merged.names.length !== (place?.objects ?? 0)) throw this.misfit(`${type.kind} ${namespace}`);
+    return {merged, base};
   }
 
   /** Shards of the tree of all objects, also those that are empty now. */
   baseShards(): ShardSummary[] {
     return summariesOf(this.base);
+  }
+
+  private misfit(shard: string): PraError {
+    return new PraError('REPOSITORY_CORRUPT', `${treeKey(this.name)} is damaged`, {
+      why: `it does not have as many objects of ${shard} as it says`,
+      next: ['use another snapshot: pra snapshot list'],
+    });
+  }
+
+  private get name(): string {
+    return (this.changes ?? this.base)?.name ?? '';
   }
 
   private async readTree(
@@ -110,8 +128,12 @@ function placesOf(base: Tree | undefined, changes: Tree | undefined): Map<string
   for (const [index, shard] of summariesOf(changes).entries()) {
     places.set(shard.key, {...shard, base: places.get(shard.key)?.base, changes: index});
   }
-  const entries = [...places].filter(([, place]) => place.objects > 0);
-  return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+  return new Map([...places].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function layOver(base: Shard, changes: Shard | undefined): Shard {
+  if (!changes) return base;
+  return changes.objects === 0 ? changes : merge(base, changes);
 }
 
 /** Lays changes over a shard. Both are sorted by name. */

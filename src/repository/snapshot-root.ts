@@ -1,9 +1,9 @@
-import {createHmac, randomBytes, timingSafeEqual} from 'node:crypto';
+import {createHmac, randomBytes} from 'node:crypto';
 import {z} from 'zod';
 import {PraError} from '../errors.ts';
 import {canonicalJson, sha256} from '../std/json.ts';
 import {open, seal} from './key.ts';
-import {encode, type Repository, readJson} from './repository.ts';
+import {encode, isGenuine, type Repository, readJson} from './repository.ts';
 import {treeReferenceSchema} from './tree.ts';
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
@@ -229,7 +229,7 @@ export async function readRoot(
       next: ['use another snapshot, and find out who can write to the repository'],
       cause,
     });
-  if (!timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(repository, body)))) throw altered();
+  if (!isGenuine(mac, () => macOf(repository, body))) throw altered();
   try {
     const {sealed, ...fields} = storedSchema.parse(body);
     if (key !== rootKey(fields.id)) throw altered();

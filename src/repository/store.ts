@@ -35,9 +35,12 @@ export interface Store {
 
 const KEY = /^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
 
+/** Whether a key can be one of a repository; others that lie in a store are somebody else's. */
+export const isKey = (key: string) => KEY.test(key) && key.length <= 512;
+
 /** @throws PraError STORE_FAILED for a key that could leave the repository; keys also come from what a repository holds. */
 export function checkKey(key: string): string {
-  if (KEY.test(key) && key.length <= 512) return key;
+  if (isKey(key)) return key;
   throw new PraError('STORE_FAILED', `"${key.slice(0, 100)}" is not a key of a repository`);
 }
 

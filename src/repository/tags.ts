@@ -1,8 +1,8 @@
-import {createHmac, randomBytes, timingSafeEqual} from 'node:crypto';
+import {createHmac, randomBytes} from 'node:crypto';
 import {z} from 'zod';
 import {PraError} from '../errors.ts';
 import {canonicalJson} from '../std/json.ts';
-import {encode, type Repository, readJson} from './repository.ts';
+import {encode, isGenuine, type Repository, readJson} from './repository.ts';
 
 /** Words for people and retention: letters, digits and a few signs. */
 export const tagSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._=:-]{0,62}$/);
@@ -71,7 +71,7 @@ export async function readTagChange(
   signal: AbortSignal | undefined,
 ): Promise<Omit<z.infer<typeof changeSchema>, 'mac'>> {
   const {mac, ...body} = await readJson(repository.store, key, changeSchema, signal);
-  const genuine = timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(repository, body)));
+  const genuine = isGenuine(mac, () => macOf(repository, body));
   if (genuine && key.startsWith(`tags/${body.snapshot}/`)) return body;
   throw new PraError('REPOSITORY_CORRUPT', `${key} in ${repository.store.url} was altered`, {
     next: [`delete ${key}, and find out who can write to the repository`],

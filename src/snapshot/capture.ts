@@ -197,7 +197,11 @@ export async function captureReferenced(run: ReferencedRun, types: readonly Reso
 }
 
 /** Writes one object, unless something else makes it again. */
-async function captureOne(run: ReferencedRun, type: ResourceType, object: KubeObject): Promise<boolean> {
+export async function captureOne(
+  run: ReferencedRun,
+  type: ResourceType,
+  object: KubeObject,
+): Promise<boolean> {
   const reason = reasonToExclude(object);
   if (reason !== undefined) {
     countExcluded(run.capture.excluded, groupKind(type), reason);

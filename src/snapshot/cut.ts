@@ -5,11 +5,12 @@ import {ObjectSetWriter, Packing} from '../repository/object-set-writer.ts';
 import {clearPending} from '../repository/pending.ts';
 import type {Repository} from '../repository/repository.ts';
 import {newSnapshotId, readRoot, rootKey, type SnapshotRoot, writeRoot} from '../repository/snapshot-root.ts';
-import {type Capture, captureReferenced} from './capture.ts';
+import {storedObjectSchema} from '../repository/stored-object.ts';
+import {type Capture, captureOne, captureReferenced, type ReferencedRun} from './capture.ts';
 import {type Change, type ChangeBatch, isAmong} from './changes.ts';
 import {groupKind} from './exclude.ts';
 import {PageProcessor} from './page-processor.ts';
-import type {SnapshotSelect} from './select.ts';
+import {compileSelect, type SnapshotSelect} from './select.ts';
 
 export interface CutOptions {
   cluster: Cluster;
@@ -80,7 +81,15 @@ async function writeChanges(options: CutOptions, writer: ObjectSetWriter): Promi
   );
   const processor = new PageProcessor({select, keys: writer.keys, known: known?.memory});
   const packing = new Packing();
+  const counted = {objects: 0, resourceVersions: {}, excluded: {}, references: capture.references};
+  const run = {cluster, writer, signal, capture: counted};
   for (const [type, changes] of Map.groupBy(batch.changes, change => change.type)) {
+    if (groupKind(type) === 'Namespace') {
+      await writeNamespaces(run, type, changes, select);
+      continue;
+    }
+    // What of the others is needed is found anew below.
+    if (closure && !type.namespaced) continue;
     const {objects, frames} = processor.process(type, pageOf(changes));
     writer.add(type, objects, packing);
     await writer.addFrames(frames, packing);
@@ -88,9 +97,21 @@ async function writeChanges(options: CutOptions, writer: ObjectSetWriter): Promi
   const rest = processor.flush();
   await writer.addFrames(rest.frames, packing);
   capture.references.merge(rest.references);
-  if (closure) {
-    const counted = {objects: 0, resourceVersions: {}, excluded: {}, references: capture.references};
-    await captureReferenced({cluster, writer, signal, capture: counted}, clusterScoped(capture.types));
+  if (closure) await captureReferenced(run, clusterScoped(capture.types));
+}
+
+/** As a whole snapshot takes them: those that are selected, and without what the server puts into each. */
+async function writeNamespaces(
+  run: ReferencedRun,
+  type: ResourceType,
+  changes: readonly Change[],
+  select: SnapshotSelect,
+): Promise<void> {
+  const {namespace} = compileSelect(select);
+  for (const {name, json} of changes) {
+    if (!json || !namespace(name)) continue;
+    const object = storedObjectSchema.parse(JSON.parse(json.toString('utf8')));
+    await captureOne(run, type, object);
   }
 }
 

@@ -6,10 +6,14 @@ import {ObjectSetWriter} from '../repository/object-set-writer.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
 import {diffJson, type FieldChange} from '../std/json-diff.ts';
+import {mapAhead} from '../std/pool.ts';
 import {canonicalObject} from './canonical.ts';
 import {captureObjects} from './capture.ts';
 import {redactSecret} from './redact.ts';
 import type {SnapshotSelect} from './select.ts';
+
+/** Pairs of objects that are read at the same time: they lie in different files, and a store answers several at once. */
+const AHEAD = 16;
 
 /** Anything with objects that can be compared: a snapshot, or a live cluster as it was captured a moment ago. */
 export type Comparable = Pick<SnapshotRoot, 'id' | 'trees'>;
@@ -48,6 +52,24 @@ export async function* diffSnapshots(
     [before, after].map(root => ObjectReader.open(repository, root, options.signal)),
   );
   if (!old || !now) return;
+  const pairs = differences(old, now, options);
+  const look = async (found: Difference) => {
+    const diff = options.withoutFields ? changeOf(found.pair) : await diffOne(old, now, found.pair);
+    return diff && {type: found.type, namespace: found.namespace, name: found.name, ...diff};
+  };
+  for await (const diff of mapAhead(pairs, options.withoutFields ? 1 : AHEAD, look)) if (diff) yield diff;
+}
+
+interface Difference extends Pick<ObjectDiff, 'type' | 'namespace' | 'name'> {
+  pair: EntryPair;
+}
+
+/** Objects with another digest, by kind, namespace and name. */
+async function* differences(
+  old: ObjectReader,
+  now: ObjectReader,
+  options: DiffFilter,
+): AsyncGenerator<Difference> {
   const keys = new Map([...old.shards(), ...now.shards()].map(shard => [shard.key, shard]));
   for (const {key, type, namespace} of [...keys.values()].sort((a, b) => (a.key < b.key ? -1 : 1))) {
     if (old.identity(key) === now.identity(key)) continue;
@@ -56,8 +78,7 @@ export async function* diffSnapshots(
     for (const pair of await old.differences(now, type, namespace)) {
       const name = (pair.after ?? pair.before)?.name ?? '';
       if (options.names && !options.names.includes(name)) continue;
-      const diff = options.withoutFields ? changeOf(pair) : await diffOne(old, now, pair);
-      if (diff) yield {type, namespace, name, ...diff};
+      yield {type, namespace, name, pair};
     }
   }
 }

@@ -31,6 +31,7 @@ export class KindCapture {
   /** About how many bytes are left to list. */
   remaining = 0;
   isDone = false;
+  private firstScope: {namespace: string | undefined} | undefined;
   private held: ScopedPage | undefined;
   private readonly run: KindCaptureRun;
   private readonly type: ResourceType;
@@ -83,8 +84,13 @@ export class KindCapture {
       run.capture.objects -= this.taken.objects;
       this.taken = {objects: 0, excluded: {}};
     }
-    // Lists of several namespaces: the first is the oldest, and a watch may begin too early but not too late.
-    run.capture.resourceVersions[groupKind(type)] ??= page.resourceVersion;
+    // Lists of several namespaces: the first is the oldest, and a watch may begin too early but not too late. Where that
+    // one began anew, what it stood at before is what the server has forgotten.
+    const kind = groupKind(type);
+    this.firstScope ??= {namespace: page.namespace};
+    if (page.restarted && page.namespace === this.firstScope.namespace)
+      run.capture.resourceVersions[kind] = page.resourceVersion;
+    run.capture.resourceVersions[kind] ??= page.resourceVersion;
     this.remaining = page.remaining;
     if (page.remaining > 0) pool.prepare();
     const processing = pool.process(type, page.bytes).finally(() => run.buffers.give(page.bytes));

@@ -5,6 +5,7 @@ import {matchGlobs} from './glob.ts';
 import {selectOfPlan} from './plan-select.ts';
 import {isCustom, ReferenceCollector} from './referenced.ts';
 import {compileSelect, listScopes} from './select.ts';
+import {SHAPE_TYPES} from './shape.ts';
 
 /** Who gets the permissions, as the subject of a binding has it. */
 export interface Subject {
@@ -51,6 +52,12 @@ export function sourcePermissions(options: PermissionsOptions): KubeObject[] {
   );
   const clusterRules = [
     {apiGroups: [''], resources: ['namespaces'], verbs: ['get', ...verbs]},
+    ...(follow
+      ? rulesFor(
+          SHAPE_TYPES.filter(({kind}) => kind !== 'Namespace'),
+          verbs,
+        )
+      : []),
     ...(select.clusterScoped === 'none'
       ? []
       : rulesFor(

@@ -26,3 +26,24 @@ export async function mapPool<T, R>(
   for (const result of ended) if (result.status === 'rejected') throw result.reason;
   return results;
 }
+
+/**
+ * Works on items as they come, on at most `ahead` at once; the results are in the order of the items. The first error ends
+ * it.
+ */
+export async function* mapAhead<T, R>(
+  items: AsyncIterable<T>,
+  ahead: number,
+  work: (item: T) => Promise<R>,
+): AsyncGenerator<R> {
+  const running: Promise<R>[] = [];
+  for await (const item of items) {
+    const result = work(item);
+    result.catch(() => undefined); // rejects again when its turn comes
+    running.push(result);
+    if (running.length < ahead) continue;
+    const first = running.shift();
+    if (first) yield await first;
+  }
+  for (const result of running) yield await result;
+}

@@ -13,9 +13,9 @@ function textOf(event: FollowEvent): string {
     case 'cut':
       return `cut    ${event.root.id}  ${event.changes} changed, RPO ${formatDuration(event.rpoMs)}`;
     case 'idle':
-      return `same   ${event.root.id}  nothing changed, RPO 0s`;
+      return `same   ${event.root.id}  nothing changed, RPO ${formatDuration(event.rpoMs)}`;
     case 'trouble':
-      return `trouble: ${event.why}; nothing heard for ${formatDuration(event.unsavedMs)}`;
+      return `trouble: ${event.why}; not safe since ${formatDuration(event.unsavedMs)}`;
   }
 }
 
@@ -28,5 +28,5 @@ export function summaryOfFollow(event: FollowEvent): Record<string, unknown> {
   if (type === 'whole') return {type, why: event.why, snapshot};
   return type === 'cut'
     ? {type, snapshot, changes: event.changes, rpoMs: event.rpoMs}
-    : {type, snapshot, rpoMs: 0};
+    : {type, snapshot, rpoMs: event.rpoMs};
 }

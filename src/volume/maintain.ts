@@ -1,12 +1,16 @@
 import {z} from 'zod';
 import {PraError} from '../errors.ts';
 import type {VolumeStore} from '../repository/prune.ts';
+import {sleep} from '../std/wait.ts';
 import {connect, type ResticOptions} from './restic.ts';
 
 const snapshotsSchema = z.array(z.object({id: z.string()}));
 
 /** What is not done often takes as long as it takes; the store is asked for by restic itself. */
 const LONG_MS = 12 * 3_600_000;
+
+const LOCK_ATTEMPTS = 30;
+const LOCK_PAUSE_MS = 10_000;
 
 /** What keeps restic's repository in order. */
 export interface VolumeMaintenance extends VolumeStore {
@@ -31,7 +35,9 @@ export async function maintainVolumes(options: ResticOptions): Promise<VolumeMai
       return parse(stdout).map(({id}) => id);
     },
     async forget(ids) {
-      await quick(['forget', '--prune', ...ids], [], LONG_MS);
+      // One that was killed leaves its lock, and a dump that fails is killed; those of the living stay.
+      await quick(['unlock']);
+      await whileLocked(() => quick(['forget', '--prune', ...ids], [], LONG_MS), options.signal);
     },
     async check({readData}) {
       const args = ['check', ...(readData ? ['--read-data'] : [])];
@@ -51,6 +57,20 @@ export async function maintainVolumes(options: ResticOptions): Promise<VolumeMai
       return sum;
     },
   };
+}
+
+/** Waits for dumps that are being saved: restic prunes alone, and gives up at once when it is not. */
+async function whileLocked<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const locked =
+        error instanceof PraError && /already locked|unable to create lock/i.test(error.why ?? '');
+      if (!locked || attempt === LOCK_ATTEMPTS) throw error;
+      await sleep(LOCK_PAUSE_MS, signal);
+    }
+  }
 }
 
 function parse(stdout: string): z.infer<typeof snapshotsSchema> {

@@ -13,7 +13,7 @@ import {bothStores, keysIn} from './both-stores.ts';
 import {configMap, configMaps, loadSnapshot, saveSnapshot} from './snapshots.ts';
 
 const {signal} = new AbortController();
-const place = fc.record({namespace: fc.integer({min: 0, max: 2}), name: fc.integer({min: 0, max: 11})});
+const place = fc.record({namespace: fc.integer({min: 0, max: 5}), name: fc.integer({min: 0, max: 2})});
 const change = fc.record({place, text: fc.option(fc.string({maxLength: 30}))});
 
 /** What may happen to a repository, in any order. */
@@ -35,10 +35,18 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
+const STABLE = 150;
+
 /** Does the steps, and after each compares every snapshot with what was in it. */
 class Chain {
   private readonly repository: Repository;
-  private readonly state = new Map<string, KubeObject>();
+  /** Most never change, so that what changes is written as changes, and not all anew. */
+  private readonly state = new Map<string, KubeObject>(
+    Array.from({length: STABLE}, (_, i) => {
+      const name = `s-${String(i).padStart(3, '0')}`;
+      return [`stable/${name}`, configMap('stable', name, {i})];
+    }),
+  );
   private saved: {root: SnapshotRoot; objects: KubeObject[]}[] = [];
   private runs = 0;
 
@@ -127,4 +135,21 @@ describe.each(bothStores())('so they do in %s', (_name, make) => {
       {numRuns: 5},
     );
   });
+});
+
+it('what was deleted with all of its kind does not come back with the next of it', async () => {
+  const repository = await initRepository(new MemoryStore(), {passphrase: 'p'});
+  const stable = Array.from({length: 100}, (_, i) => configMap('b', `m-${String(i).padStart(3, '0')}`, {i}));
+  const first = await saveSnapshot(repository, [
+    configMap('a', 'old-1', {}),
+    configMap('a', 'old-2', {}),
+    ...stable,
+  ]);
+  const second = await saveSnapshot(repository, stable, first);
+  const third = await saveSnapshot(repository, [configMap('a', 'new', {}), ...stable], second);
+  const fourth = await saveSnapshot(repository, [configMap('a', 'new', {}), ...stable], third);
+  expect(await loadSnapshot(repository, second)).toEqual(stable);
+  for (const root of [third, fourth])
+    expect(await loadSnapshot(repository, root, {namespaces: ['a']})).toEqual([configMap('a', 'new', {})]);
+  expect((await checkRepository(repository, {readData: true})).findings).toEqual([]);
 });

@@ -2,13 +2,15 @@
  * A process of kills.test.ts: writes snapshots, or prunes, until it is killed.
  * usage: churn.ts write|prune URL STORE-OPTIONS SEED
  */
-import {forgetSnapshot} from '../../src/repository/forget.ts';
+import {PraError} from '../../src/errors.ts';
+import {forgetSnapshots} from '../../src/repository/forget.ts';
 import {Lock} from '../../src/repository/lock.ts';
 import {ObjectSetWriter} from '../../src/repository/object-set-writer.ts';
 import {openStore} from '../../src/repository/open.ts';
 import {pruneRepository} from '../../src/repository/prune.ts';
 import {openRepository, type Repository} from '../../src/repository/repository.ts';
 import {listRoots, newSnapshotId, type SnapshotRoot, writeRoot} from '../../src/repository/snapshot-root.ts';
+import {sleep} from '../../src/std/wait.ts';
 import {PASSPHRASE, stateOf} from './churn-state.ts';
 import {configMaps} from './snapshots.ts';
 
@@ -57,12 +59,23 @@ async function write(repository: Repository): Promise<void> {
       await lock.release();
     }
     roots = (await listRoots(repository)).filter(own);
-    for (const root of roots.slice(KEEP)) await forgetSnapshot(repository, root.id);
+    // Nobody forgets while somebody prunes; the next time will do.
+    const old = roots.slice(KEEP).map(({id}) => id);
+    await forgetSnapshots(repository, old).catch((error: unknown) => {
+      if (!(error instanceof PraError) || error.code !== 'REPOSITORY_LOCKED') throw error;
+    });
   }
 }
 
 async function prune(repository: Repository): Promise<void> {
-  for (;;) await pruneRepository(repository, {waitMs: 5_000, signal});
+  for (;;) {
+    try {
+      await pruneRepository(repository, {waitMs: 5_000, signal});
+    } catch (error) {
+      if (!(error instanceof PraError) || error.code !== 'REPOSITORY_LOCKED') throw error;
+    }
+    await sleep(200);
+  }
 }
 
 const store = await openStore(url, JSON.parse(options));

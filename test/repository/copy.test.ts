@@ -3,6 +3,7 @@ import {copySnapshots} from '../../src/repository/copy.ts';
 import {MemoryStore} from '../../src/repository/memory.ts';
 import {initRepository} from '../../src/repository/repository.ts';
 import {listRoots} from '../../src/repository/snapshot-root.ts';
+import {changeTags, readTags} from '../../src/repository/tags.ts';
 import {configMap, loadSnapshot, saveSnapshot} from './snapshots.ts';
 
 const {signal} = new AbortController();
@@ -15,6 +16,7 @@ it('copies snapshots in their order, each small, and only those that are not the
   const first = await saveSnapshot(from, objects);
   const changed = [...objects.slice(1), configMap('a', 'm-0', {text: 'changed'})];
   const second = await saveSnapshot(from, changed, first);
+  await changeTags(from, first.id, {add: ['keep', 'audit'], remove: []});
 
   expect(await copySnapshots(from, to, {copyVolume, signal})).toEqual([first.id, second.id]);
   const copies = await listRoots(to);
@@ -30,6 +32,7 @@ it('copies snapshots in their order, each small, and only those that are not the
     if (!copy) throw new Error('a copy is missing');
     expect(sorted(await loadSnapshot(to, copy))).toEqual(sorted(wanted));
   }
+  expect([...(await readTags(to))]).toEqual([[first.id, ['audit', 'keep']]]);
   expect(copies[0]?.bytes.written).toBeLessThan(1500);
   expect(await copySnapshots(from, to, {copyVolume, signal})).toEqual([]);
 });

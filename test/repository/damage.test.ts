@@ -1,9 +1,11 @@
-import {rm, writeFile} from 'node:fs/promises';
+import {mkdir, rm, writeFile} from 'node:fs/promises';
+import {dirname} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {type CheckFinding, checkRepository} from '../../src/repository/check.ts';
 import {MemoryStore} from '../../src/repository/memory.ts';
 import {ObjectSetWriter} from '../../src/repository/object-set-writer.ts';
 import {packKey} from '../../src/repository/pack.ts';
+import {pruneRepository} from '../../src/repository/prune.ts';
 import {initRepository, openRepository, type Repository} from '../../src/repository/repository.ts';
 import {SnapshotIndex} from '../../src/repository/snapshot-index.ts';
 import {listRoots, readRoots, rootKey, type SnapshotRoot} from '../../src/repository/snapshot-root.ts';
@@ -122,6 +124,33 @@ describe.each(bothStores())('a repository in %s', (_name, make) => {
     expect(errors).toMatchObject([{code: 'REPOSITORY_CORRUPT', message: expect.stringContaining(key)}]);
     expect((await errorOf(listRoots(repository))).code).toBe('REPOSITORY_CORRUPT');
     expect((await readRoots(repository)).damaged).toHaveLength(1);
+  });
+
+  it('with files of others in it is used as if they were not there', async () => {
+    const place = await make();
+    const {repository, roots} = await fill(place.store);
+    for (const folder of ['snapshots', 'packs', 'trees', 'tags', 'locks', 'pending']) {
+      await mkdir(dirname(place.file(`${folder}/x`)), {recursive: true});
+      for (const name of ['.nfs0000000000a1b2c3', '.DS_Store', '._x', 'Icon\r'])
+        await writeFile(place.file(`${folder}/${name}`), 'junk');
+    }
+    expect(await check(repository)).toEqual([]);
+    await saveSnapshot(repository, newest, roots.newest);
+    await pruneRepository(repository, {waitMs: 0, signal: new AbortController().signal});
+    expect(await listRoots(repository)).toHaveLength(4);
+  });
+
+  it('of which a file was made to be too much for a reader is damaged, and no more', async () => {
+    const place = await make();
+    const {repository, roots} = await fill(place.store);
+    const key = rootKey(roots.newest.id);
+    const {mac, ...rest} = JSON.parse(Buffer.from(await place.store.get(key)).toString());
+    const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+    await writeFile(place.file(key), `{"mac":"${mac}","deep":${deep},${JSON.stringify(rest).slice(1)}`);
+    expect(await errorOf(listRoots(repository))).toMatchObject({
+      code: 'REPOSITORY_CORRUPT',
+      message: expect.stringContaining(key),
+    });
   });
 
   it('is not gone on from where a pack of the newest snapshot is lost or cut off', async () => {

@@ -1,5 +1,6 @@
 import {utimes} from 'node:fs/promises';
 import {afterEach, describe, expect, it, vi} from 'vitest';
+import {PraError} from '../../src/errors.ts';
 import {LOCK_TTL_MS, Lock, listLocks, removeLocks} from '../../src/repository/lock.ts';
 import {initRepository, type Repository} from '../../src/repository/repository.ts';
 import {errorOf} from '../bed/error-of.ts';
@@ -91,11 +92,43 @@ describe.each(bothStores())('a lock in %s', (_name, make) => {
     await lock.release();
   });
 
-  it('that somebody removed is noticed by who was held up for a while', async () => {
+  it('is not good again when it is refreshed after it was not', async () => {
+    const {repository} = await repositoryAt();
+    vi.useFakeTimers({toFake: ['Date', 'setInterval', 'clearInterval']});
+    const lock = await Lock.take(repository, 'append', {run: 'sleeps'});
+    // The machine sleeps, and its timer goes off as soon as it wakes.
+    vi.setSystemTime(Date.now() + LOCK_TTL_MS + MINUTE);
+    vi.advanceTimersToNextTimer();
+    expect((await errorOf(lock.confirm())).code).toBe('REPOSITORY_LOCK_LOST');
+    vi.useRealTimers();
+    await lock.release();
+    expect(await listLocks(repository)).toEqual([]);
+  });
+
+  it('is refreshed in time, also after a refresh whose answer was lost', async () => {
+    const {repository, place} = await repositoryAt();
+    vi.useFakeTimers({toFake: ['Date', 'setInterval', 'clearInterval']});
+    const lock = await Lock.take(repository, 'append', {run: 'long'});
+    const put = vi.spyOn(place.store, 'put');
+    const {put: real} = Object.getPrototypeOf(place.store);
+    put.mockImplementationOnce(async (...args) => {
+      await real.apply(place.store, args);
+      throw new PraError('STORE_UNREACHABLE', 'the answer was lost');
+    });
+    for (let i = 0; i < 10; i += 1) {
+      vi.advanceTimersToNextTimer();
+      await lock.confirm();
+    }
+    expect(put.mock.calls.length).toBeGreaterThanOrEqual(10);
+    expect(await listLocks(repository)).toHaveLength(1);
+    await lock.release();
+    expect(await keysIn(place.store, 'locks/')).toEqual([]);
+  });
+
+  it('that somebody removed is noticed before anything counts', async () => {
     const {repository} = await repositoryAt();
     const lock = await Lock.take(repository, 'append', {run: 'sleeps'});
     await removeLocks(repository, {all: true});
-    vi.useFakeTimers({toFake: ['Date'], now: Date.now() + LOCK_TTL_MS - MINUTE});
     expect((await errorOf(lock.confirm())).code).toBe('REPOSITORY_LOCK_LOST');
     vi.useRealTimers();
     await lock.release();

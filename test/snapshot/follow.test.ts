@@ -160,6 +160,31 @@ test('a snapshot that was forgotten is not gone on from', async () => {
   if (now) await expectSameAsWhole(now);
 });
 
+test('what is not selected or not needed stays out, and a namespace that changes leads to no whole snapshot', async () => {
+  const before = wholes().length;
+  await patchObject(cluster, Namespace, {name: 'other'}, {metadata: {labels: {changed: 'yes'}}});
+  await patchObject(cluster, Namespace, {name: 'shop'}, {metadata: {labels: {changed: 'yes'}}});
+  const roles = {
+    ...Namespace,
+    group: 'rbac.authorization.k8s.io',
+    kind: 'ClusterRole',
+    plural: 'clusterroles',
+  };
+  await createObject(cluster, roles, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: {name: 'needed-by-nobody'},
+    rules: [],
+  });
+  const count = cuts().length;
+  await expect.poll(() => cuts().length, {timeout: 20_000}).toBeGreaterThan(count);
+  await expect.poll(() => events.at(-1)?.type, {timeout: 20_000}).toBe('idle');
+  const last = events.at(-1);
+  if (last?.type !== 'idle') throw new Error('not idle');
+  await expectSameAsWhole(last.root);
+  expect(wholes()).toHaveLength(before);
+});
+
 test('a new namespace leads to a whole snapshot', async () => {
   const before = wholes().length;
   await createObject(cluster, Namespace, {
@@ -176,4 +201,43 @@ test('a new namespace leads to a whole snapshot', async () => {
   const last = events.at(-1);
   if (last?.type !== 'idle') throw new Error('not idle');
   await expectSameAsWhole(last.root);
+});
+
+test('a new kind leads to a whole snapshot with its objects, also when it is served a moment later', async () => {
+  const before = wholes().length;
+  await createObject(cluster, CORE_TYPES.CustomResourceDefinition, {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: {name: 'gadgets.shop.example'},
+    spec: {
+      group: 'shop.example',
+      scope: 'Namespaced',
+      names: {kind: 'Gadget', plural: 'gadgets', singular: 'gadget'},
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          schema: {openAPIV3Schema: {type: 'object', 'x-kubernetes-preserve-unknown-fields': true}},
+        },
+      ],
+    },
+  });
+  await expect.poll(() => wholes().length, {timeout: 20_000}).toBeGreaterThan(before);
+  const gadgets = {...ConfigMap, group: 'shop.example', version: 'v1', kind: 'Gadget', plural: 'gadgets'};
+  const gadget = {
+    apiVersion: 'shop.example/v1',
+    kind: 'Gadget',
+    metadata: {name: 'one', namespace: 'shop'},
+    spec: {large: 1},
+  };
+  await waitFor(() => createObject(cluster, gadgets, gadget).catch(() => undefined), {
+    waitingFor: 'the kind Gadget',
+    timeoutMs: 20_000,
+  });
+  const held = async () => {
+    const last = events.at(-1);
+    return last?.type === 'idle' ? (await contentsOf(last.root)).join() : '';
+  };
+  await expect.poll(held, {timeout: 30_000}).toContain('"kind":"Gadget"');
 });

@@ -4,7 +4,7 @@ import {repositoryFlags} from '../../cli/flags.ts';
 import {openByFlags} from '../../cli/open-repository.ts';
 import {retentionFlags, retentionOf} from '../../cli/retention-flags.ts';
 import {PraError} from '../../errors.ts';
-import {forgetByRetention, forgetSnapshot} from '../../repository/forget.ts';
+import {forgetByRetention, forgetSnapshots} from '../../repository/forget.ts';
 import type {Repository} from '../../repository/repository.ts';
 import type {RetentionDecision} from '../../repository/retention.ts';
 import {findRoot, rootKey, type SnapshotRoot} from '../../repository/snapshot-root.ts';
@@ -59,7 +59,11 @@ Exit codes: 0; 2 no such snapshot, or neither ids nor rules; 10 no repository; 1
           reasons: [],
         });
       if (!dryRun)
-        for (const {root} of decisions) await forgetSnapshot(repository, root.id, {signal: this.signal});
+        await forgetSnapshots(
+          repository,
+          decisions.map(({root}) => root.id),
+          {signal: this.signal},
+        );
     }
     const items = decisions.map(({root, reasons}) => ({
       id: root.id,
