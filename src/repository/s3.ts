@@ -24,6 +24,9 @@ import {
 
 const RACE_MS = 100;
 
+/** How often an object is asked for whose answer broke off. */
+const BODY_ATTEMPTS = 3;
+
 /** A repository in a bucket. Write-once keys are kept by the server, with `If-None-Match`. */
 export class S3Store implements Store {
   readonly url: string;
@@ -75,14 +78,24 @@ export class S3Store implements Store {
     const {range} = options;
     if (range?.length === 0 && (await this.has(key, options))) return new Uint8Array();
     const Range = range && `bytes=${range.offset}-${range.offset + range.length - 1}`;
+    // The SDK asks again until an answer begins; one that breaks off in the middle is for us.
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await this.read(key, Range, options);
+      try {
+        return (await answer?.transformToByteArray()) ?? new Uint8Array();
+      } catch (error) {
+        if (attempt === BODY_ATTEMPTS || options.signal?.aborted)
+          throw this.failure('read', key, error, options);
+      }
+    }
+  }
+
+  private async read(key: string, Range: string | undefined, options: StoreOptions) {
     try {
-      const answer = await this.client.send(
-        new GetObjectCommand({...this.at(key), ...(Range === undefined ? {} : {Range})}),
-        abortBy(options.signal),
-      );
-      return (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+      const command = new GetObjectCommand({...this.at(key), ...(Range === undefined ? {} : {Range})});
+      return (await this.client.send(command, abortBy(options.signal))).Body;
     } catch (error) {
-      if (statusOf(error) === 416) return new Uint8Array();
+      if (statusOf(error) === 416) return undefined;
       if (isMissing(error) || (await this.isHidden(key, error, options)))
         throw missingKey(key, this.url, error);
       throw this.failure('read', key, error, options);

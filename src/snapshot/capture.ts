@@ -2,6 +2,7 @@ import type {Cluster} from '../cluster/client.ts';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {discoverResources} from '../cluster/discover.ts';
 import {listAll} from '../cluster/list.ts';
+import {listBytes} from '../cluster/list-bytes.ts';
 import type {KubeObject, ResourceType} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
 import type {ObjectSetWriter} from '../repository/object-set-writer.ts';
@@ -13,7 +14,7 @@ import {groupKind, groupKindOf, reasonToExclude} from './exclude.ts';
 import {KindCapture, type KindCaptureRun} from './kind-capture.ts';
 import {finishLongestFirst} from './longest-first.ts';
 import {PagePool} from './page-pool.ts';
-import {countExcluded, healthOf} from './page-processor.ts';
+import {countExcluded, healthOf, type KeptObject, keepItems} from './page-processor.ts';
 import {ReferenceCollector} from './referenced.ts';
 import {compileSelect, listScopes, type Selection, type SnapshotSelect} from './select.ts';
 
@@ -183,24 +184,28 @@ export type ReferencedRun = Pick<CaptureRun, 'cluster' | 'signal' | 'onEvent'> &
 export async function captureReferenced(run: ReferencedRun, types: readonly ResourceType[]): Promise<void> {
   const wanted = types.filter(type => run.capture.references.canHold(type));
   const lists = await mapPool(wanted, CONCURRENCY, async type => {
-    const objects = await listAll(run.cluster, type, {
-      signal: run.signal,
-      onResourceVersion: version => {
-        run.capture.resourceVersions[groupKind(type)] = version;
-      },
-    });
-    return objects.map(object => ({type, object}));
+    let found: (KeptObject & {type: ResourceType})[] = [];
+    for await (const page of listBytes(run.cluster, type, {signal: run.signal})) {
+      if (page.restarted) found = [];
+      run.capture.resourceVersions[groupKind(type)] = page.resourceVersion;
+      found = found.concat(keepItems(type, page.bytes).map(kept => ({type, ...kept})));
+    }
+    return found;
   });
-  for (const {type, object} of run.capture.references.select(lists.flat()))
-    await captureOne(run, type, object);
+  for (const {type, object, kept} of run.capture.references.select(lists.flat()))
+    await captureOne(run, type, object, kept);
   run.onEvent?.({type: 'progress', objects: run.capture.objects});
 }
 
-/** Writes one object, unless something else makes it again. */
+/**
+ * Writes one object, unless something else makes it again.
+ * @param kept the bytes in which it is kept
+ */
 export async function captureOne(
   run: ReferencedRun,
   type: ResourceType,
   object: KubeObject,
+  kept: Buffer = Buffer.from(JSON.stringify(canonicalObject(object))),
 ): Promise<boolean> {
   const reason = reasonToExclude(object);
   if (reason !== undefined) {
@@ -209,7 +214,7 @@ export async function captureOne(
   }
   run.capture.references.note(object, type);
   run.capture.objects += 1;
-  await run.writer.addObject(type, canonicalObject(object), healthOf(object));
+  await run.writer.addBytes(type, object, kept, healthOf(object));
   return true;
 }
 

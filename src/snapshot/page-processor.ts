@@ -3,9 +3,11 @@ import {apiVersionOf, type KubeObject, type ResourceType} from '../cluster/objec
 import {DigestSet} from '../repository/digest.ts';
 import {ObjectPacker, type PackerKeys, type SealedFrame} from '../repository/object-packer.ts';
 import {noObjects, type PackedObjects} from '../repository/object-set-writer.ts';
+import {storedObjectSchema} from '../repository/stored-object.ts';
 import type {Health} from '../repository/tree.ts';
 import {ByteSearch} from '../std/byte-search.ts';
-import {numberAt} from '../std/json-at.ts';
+import {ByteSink} from '../std/byte-sink.ts';
+import {isJsonObject, numberAt} from '../std/json-at.ts';
 import {JsonReader, MalformedJson} from '../std/json-reader.ts';
 import {
   BEING_DELETED,
@@ -57,20 +59,7 @@ export class PageProcessor {
     const page: ProcessedPage = {objects: noObjects(), excluded: {}, frames: []};
     const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const kind = new KindForm(type, input, this.selection.names(type));
-    const reader = new JsonReader(input);
-    let isList = false;
-    reader.object();
-    while (reader.member()) {
-      if (!reader.isKey(ITEMS)) {
-        reader.skip();
-        continue;
-      }
-      isList = true;
-      if (reader.array()) while (reader.item()) this.processItem(kind, reader, page);
-    }
-    reader.end();
-    // What is no list must not be taken for an empty one.
-    if (!isList) throw new MalformedJson('the answer is not a list');
+    eachItem(input, reader => this.processItem(kind, reader, page));
     page.frames = this.packer.take();
     return page;
   }
@@ -119,6 +108,56 @@ export class PageProcessor {
     }
     return selected;
   }
+}
+
+/** Calls with a reader at each item of a list, which it has to pass. */
+function eachItem(input: Buffer, take: (reader: JsonReader) => void): void {
+  const reader = new JsonReader(input);
+  let isList = false;
+  reader.object();
+  while (reader.member()) {
+    if (!reader.isKey(ITEMS)) {
+      reader.skip();
+      continue;
+    }
+    isList = true;
+    if (reader.array()) while (reader.item()) take(reader);
+  }
+  reader.end();
+  // What is no list must not be taken for an empty one.
+  if (!isList) throw new MalformedJson('the answer is not a list');
+}
+
+/** An object as the server sent it, and the bytes in which it is kept. */
+export interface KeptObject {
+  object: KubeObject;
+  kept: Buffer;
+}
+
+/**
+ * The objects of a page, all of them, for who has to look at each before it can be said which are needed.
+ * @throws MalformedJson when the page is not a list of objects
+ */
+export function keepItems(type: ResourceType, bytes: Uint8Array): KeptObject[] {
+  const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const kind = new KindForm(type, input, () => true);
+  const item = new Item();
+  const sink = new ByteSink(16 * 1024);
+  const found: KeptObject[] = [];
+  eachItem(input, reader => {
+    const start = reader.at;
+    item.read(reader, input);
+    sink.length = 0;
+    item.write(sink, kind);
+    const parsed: unknown = JSON.parse(input.toString('utf8', start, reader.at));
+    const object = storedObjectSchema.parse({
+      apiVersion: kind.apiVersion,
+      kind: kind.kind,
+      ...(isJsonObject(parsed) ? parsed : {}),
+    });
+    found.push({object, kept: Buffer.from(sink.view(0, sink.length))});
+  });
+  return found;
 }
 
 /** Whether a kind has templates, into which old Go types write `creationTimestamp: null`. */

@@ -367,7 +367,9 @@ describe('a bucket', () => {
   it('whose answer is cut off never gives a part of an object', async () => {
     const store = await faulty();
     await store.put('k', Buffer.alloc(4_000_000, 1));
-    faults.next.push('cut the answer');
+    faults.next.push('cut the answer', 'cut the answer');
+    expect((await store.get('k')).length).toBe(4_000_000);
+    faults.next.push('cut the answer', 'cut the answer', 'cut the answer');
     const error = await errorOf(store.get('k'));
     expect(error.code).toBe('STORE_UNREACHABLE');
     expect(error.next).not.toEqual([]);

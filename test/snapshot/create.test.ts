@@ -20,6 +20,7 @@ import type {SnapshotEvent} from '../../src/snapshot/event.ts';
 import {listSnapshots} from '../../src/snapshot/list.ts';
 import {showSnapshot} from '../../src/snapshot/show.ts';
 import {canonicalJson} from '../../src/std/json.ts';
+import {waitFor} from '../../src/std/wait.ts';
 import {type ControlPlane, startControlPlane} from '../bed/control-plane.ts';
 import {kubeObject, workload} from '../restore/objects.ts';
 
@@ -123,6 +124,62 @@ describe('createSnapshot', () => {
       'apps/Deployment shop/web',
     ]);
     expect(stored.find(({object}) => object.kind === 'Deployment')?.health).toMatchObject({replicas: 2});
+  });
+
+  test('keeps every digit of numbers that JavaScript would round, in what is referenced too', async () => {
+    await createObject(cluster, CORE_TYPES.CustomResourceDefinition, {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: {name: 'counters.shop.example'},
+      spec: {
+        group: 'shop.example',
+        scope: 'Namespaced',
+        names: {kind: 'Counter', plural: 'counters', singular: 'counter'},
+        versions: [
+          {
+            name: 'v1',
+            served: true,
+            storage: true,
+            schema: {
+              openAPIV3Schema: {
+                type: 'object',
+                properties: {spec: {type: 'object', properties: {n: {type: 'integer', format: 'int64'}}}},
+              },
+            },
+          },
+        ],
+      },
+    });
+    // 2^53 + 1, which JSON.stringify cannot write.
+    const path = '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/n/default';
+    await cluster.request(
+      'PATCH',
+      '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/counters.shop.example',
+      {
+        contentType: 'application/json-patch+json',
+        body: `[{"op":"add","path":"${path}","value":9007199254740993}]`,
+      },
+    );
+    const collection = '/apis/shop.example/v1/namespaces/shop/counters';
+    await waitFor(
+      () =>
+        cluster
+          .request('POST', collection, {
+            body: '{"apiVersion":"shop.example/v1","kind":"Counter","metadata":{"name":"c"},"spec":{"n":9007199254740993}}',
+          })
+          .catch(() => undefined),
+      {waitingFor: 'the kind Counter', timeoutMs: 20_000},
+    );
+    const kept = (await read(await create())).filter(({object}) =>
+      /Counter|CustomResource/.test(object.kind),
+    );
+    expect(kept).toHaveLength(2);
+    for (const {bytes} of kept) expect(bytes.toString()).toContain('9007199254740993');
+    await cluster.request('DELETE', `${collection}/c`);
+    await cluster.request(
+      'DELETE',
+      '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/counters.shop.example',
+    );
   });
 
   test('writes nearly nothing when nothing has changed, and says so', async () => {
