@@ -60,6 +60,20 @@ describe.each(bothStores())('pruning in %s', (_name, make) => {
     expect(await prune(repository, {waitMs: 20_000})).toMatchObject({files: 2, blockedBy: []});
   });
 
+  it('nobody forgets a snapshot meanwhile: what prune saw stays until it is done', async () => {
+    const {repository} = await repositoryAt();
+    const kept = await saveSnapshot(repository, state(1));
+    const pruner = await Lock.take(repository, 'prune', {run: 'pruning'});
+    expect(await errorOf(forgetSnapshot(repository, kept.id))).toMatchObject({
+      code: 'REPOSITORY_LOCKED',
+      message: expect.stringContaining('somebody else prunes'),
+    });
+    expect(await loadSnapshot(repository, kept)).toEqual(state(1));
+    await pruner.release();
+    await forgetSnapshot(repository, kept.id);
+    expect(await prune(repository)).toMatchObject({files: 2});
+  });
+
   it('leaves what a writer came to need that was at work when it was noted', async () => {
     const {repository} = await repositoryAt();
     const parent = await saveSnapshot(repository, state(1));
