@@ -13,6 +13,11 @@ export interface WriteOptions {
 
 const dryRunOf = (options: WriteOptions) => (options.dryRun ? 'All' : undefined);
 
+export interface CreateOptions extends WriteOptions {
+  /** The JSON of the object, which is sent as it is. */
+  bytes?: Buffer | undefined;
+}
+
 /**
  * Creates an object; nothing is read before.
  * @returns the object as the server stored it
@@ -22,11 +27,11 @@ export function createObject(
   cluster: Cluster,
   type: ResourceType,
   object: KubeObject,
-  options: WriteOptions = {},
+  options: CreateOptions = {},
 ): Promise<KubeObject> {
   return cluster.request('POST', collectionPath(type, object.metadata.namespace), {
     query: {dryRun: dryRunOf(options), fieldManager: FIELD_MANAGER},
-    body: object,
+    body: options.bytes ?? object,
     action: `create ${objectRef(object)}`,
     signal: options.signal,
   });
@@ -92,6 +97,8 @@ export async function readObject(
 export interface DeleteOptions extends WriteOptions {
   /** What becomes of the objects that it owns. Default `Background`. */
   propagation?: 'Background' | 'Foreground' | 'Orphan' | undefined;
+  /** Only the object with this UID; another one of the name is a 409. */
+  uid?: string | undefined;
 }
 
 /** Asks the server to delete an object, and does not wait for finalizers. False when there was none. */
@@ -105,6 +112,7 @@ export async function deleteObject(
     apiVersion: 'v1',
     kind: 'DeleteOptions',
     propagationPolicy: options.propagation ?? 'Background',
+    ...(options.uid === undefined ? {} : {preconditions: {uid: options.uid}}),
     ...(options.dryRun ? {dryRun: ['All']} : {}),
   };
   try {

@@ -26,7 +26,7 @@ export type QueryValue = string | number | boolean | readonly string[] | undefin
 
 export interface RequestOptions {
   query?: Record<string, QueryValue>;
-  /** JSON value; a string is sent as it is. */
+  /** JSON value; a string or bytes are sent as they are. */
   body?: unknown;
   contentType?: string;
   accept?: string;
@@ -227,8 +227,9 @@ const textOf = (bytes: Uint8Array) =>
 const actionOf = (method: Method, path: string, options: RequestOptions) =>
   options.action ?? `${method} ${path}`;
 
-function bodyOf(body: unknown): string | undefined {
-  return body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+function bodyOf(body: unknown): string | Buffer | undefined {
+  if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) return body;
+  return JSON.stringify(body);
 }
 
 function queryOf(query: Record<string, QueryValue> = {}): string {

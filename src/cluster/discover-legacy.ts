@@ -2,7 +2,7 @@ import {z} from 'zod';
 import {messageOf, PraError} from '../errors.ts';
 import {type Cluster, isApiError} from './client.ts';
 import type {Discovery} from './discover.ts';
-import type {ResourceType} from './object.ts';
+import {apiVersionOf, type ResourceType} from './object.ts';
 
 const coreVersions = z.object({versions: z.array(z.string())});
 const groups = z.object({
@@ -37,17 +37,17 @@ export async function discoverLegacy(
   const named = groups.parse(await cluster.request('GET', '/apis', request));
   const versions: GroupVersion[] = [
     ...core.versions.map(version => ({group: '', version})),
-    ...named.groups.flatMap(({name, versions: all}) => all.map(({version}) => ({group: name, version}))),
+    ...named.groups.flatMap(({name, versions: own}) => own.map(({version}) => ({group: name, version}))),
   ];
   const found = await Promise.all(versions.map(one => readGroup(cluster, one, options)));
   const seen = new Set<string>();
-  const types = found
-    .flatMap(result => (Array.isArray(result) ? result : []))
-    .filter(type => {
-      const key = `${type.group}/${type.plural}`;
-      return !seen.has(key) && seen.add(key);
-    });
-  return {types, lost: found.flatMap(result => (Array.isArray(result) ? [] : [result]))};
+  const all = found.flatMap(result => (Array.isArray(result) ? result : []));
+  const types = all.filter(type => {
+    const key = `${type.group}/${type.plural}`;
+    return !seen.has(key) && seen.add(key);
+  });
+  const served = new Set(all.map(type => `${apiVersionOf(type)} ${type.kind}`));
+  return {types, served, lost: found.flatMap(result => (Array.isArray(result) ? [] : [result]))};
 }
 
 async function readGroup(

@@ -2,7 +2,7 @@ import {z} from 'zod';
 import {PraError} from '../errors.ts';
 import {type Cluster, isApiError} from './client.ts';
 import {discoverLegacy} from './discover-legacy.ts';
-import type {ResourceType} from './object.ts';
+import {apiVersionOf, type ResourceType} from './object.ts';
 
 const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
@@ -39,6 +39,8 @@ type GroupList = z.infer<typeof groupList>;
 /** What discovery found, and the groups that the API server knows of but could not ask. */
 export interface Discovery {
   types: ResourceType[];
+  /** Every version of every kind that is served, written `apps/v1 Deployment`. */
+  served: ReadonlySet<string>;
   /** `metrics.k8s.io/v1beta1`, each with what is known of the cause. */
   lost: {groupVersion: string; reason: string}[];
 }
@@ -52,8 +54,20 @@ export async function discoverResources(
   cluster: Cluster,
   options: {signal?: AbortSignal | undefined} = {},
 ): Promise<ResourceType[]> {
-  const {types, lost} = await discover(cluster, options);
-  if (lost.length === 0) return types;
+  return (await discoverAll(cluster, options)).types;
+}
+
+/**
+ * As `discoverResources`, with every served version.
+ * @throws PraError CLUSTER_DISCOVERY_INCOMPLETE
+ */
+export async function discoverAll(
+  cluster: Cluster,
+  options: {signal?: AbortSignal | undefined} = {},
+): Promise<Discovery> {
+  const discovery = await discover(cluster, options);
+  const {lost} = discovery;
+  if (lost.length === 0) return discovery;
   const names = lost.map(group => group.groupVersion);
   throw new PraError(
     'CLUSTER_DISCOVERY_INCOMPLETE',
@@ -82,7 +96,8 @@ export async function discover(
   // API servers before 1.30 have no v2 of it and answer with the old list of groups.
   if (parsed.some(result => !result.success)) return discoverLegacy(cluster, options);
   const groups = parsed.flatMap(result => result.data?.items ?? []);
-  return {types: groups.flatMap(typesOf), lost: await lostOf(cluster, groups, options)};
+  const served = new Set(groups.flatMap(servedOf));
+  return {types: groups.flatMap(typesOf), served, lost: await lostOf(cluster, groups, options)};
 }
 
 type Group = GroupList['items'][number];
@@ -108,6 +123,13 @@ function typesOf(group: Group): ResourceType[] {
   }
   return types;
 }
+
+const servedOf = ({metadata, versions}: Group) =>
+  versions.flatMap(({version, resources}) =>
+    resources.flatMap(({responseKind}) =>
+      responseKind ? [`${apiVersionOf({group: metadata.name, version})} ${responseKind.kind}`] : [],
+    ),
+  );
 
 async function lostOf(
   cluster: Cluster,

@@ -157,14 +157,25 @@ export class ObjectReader {
     name,
   }: Pick<ObjectEntry, 'type' | 'namespace' | 'name'>): Promise<StoredObject> {
     const shard = await this.shard(type, namespace);
-    const at = shard.names.indexOf(name);
-    if (at < 0)
+    const at = placeOf(shard.names, name);
+    if (at === undefined)
       throw new PraError(
         'OBJECT_NOT_FOUND',
         `${type.kind} ${namespace}/${name} is not in snapshot ${this.root.id}`,
       );
     return readAt(this.frames, this.root, shard, at);
   }
+}
+
+/** Where a name is in a sorted list. */
+function placeOf(names: readonly string[], name: string): number | undefined {
+  let [low, high] = [0, names.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((names[middle] ?? '') < name) low = middle + 1;
+    else high = middle;
+  }
+  return names[low] === name ? low : undefined;
 }
 
 async function* select(

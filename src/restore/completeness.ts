@@ -71,5 +71,5 @@ function count(kind: KindCompleteness, outcome: ObjectOutcome['outcome']): void 
   if (outcome === 'skipped') kind.skipped += 1;
   else if (outcome === 'failed') kind.failed += 1;
   else kind.restored += 1;
-  if (outcome === 'changed') kind.changed += 1;
+  if (outcome === 'changed' || outcome === 'recreated') kind.changed += 1;
 }

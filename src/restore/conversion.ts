@@ -1,6 +1,7 @@
 import {stringAt} from '../std/json-at.ts';
 import type {ObjectIndex} from './index-objects.ts';
-import {type RestoreItem, restoreItem} from './order.ts';
+import {keyOf} from './index-objects.ts';
+import type {RestoreItem} from './item.ts';
 
 const CRD = 'CustomResourceDefinition.apiextensions.k8s.io';
 
@@ -9,13 +10,14 @@ const CRD = 'CustomResourceDefinition.apiextensions.k8s.io';
  * after the groups, when what converts is up.
  */
 export function restoreConversions(index: ObjectIndex, items: readonly RestoreItem[]): RestoreItem[] {
-  const restored = new Map(items.map(item => [item.key, item]));
-  return index.ofKind(CRD).flatMap(({type, object}) => {
-    const item = restoreItem(type, object);
-    const first = restored.get(item.key);
+  const definitions = items.filter(item => item.object.kind === 'CustomResourceDefinition');
+  const restored = new Map(definitions.map(item => [item.key, item]));
+  return index.ofKind(CRD).flatMap(({object}) => {
+    const first = restored.get(keyOf(object));
     if (!first || stringAt(object, 'spec', 'conversion', 'strategy') !== 'Webhook') return [];
     const conversion = object.spec?.conversion;
     if (conversion === undefined) return [];
-    return [{...first, object: {...first.object, spec: {...first.object.spec, conversion}}, followUp: true}];
+    const whole = {...first.object, spec: {...first.object.spec, conversion}};
+    return [first.with(whole, {followUp: true, isRaw: false})];
   });
 }

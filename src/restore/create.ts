@@ -1,11 +1,13 @@
 import {type ApiError, isApiError} from '../cluster/api-error.ts';
-import {applyObject, createObject, readObject} from '../cluster/apply.ts';
+import {applyObject, createObject, deleteObject, readObject} from '../cluster/apply.ts';
 import type {KubeObject} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
-import {sleep} from '../std/wait.ts';
+import {groupKindOf} from '../snapshot/exclude.ts';
+import {sleep, waitFor} from '../std/wait.ts';
 import {isRestored} from './existing.ts';
-import type {RestoreItem} from './order.ts';
+import type {RestoreItem} from './item.ts';
 import {relinkOwners, withOwners} from './owners.ts';
+import type {LoadedObject} from './preview.ts';
 import type {ObjectOutcome, RestoreSession} from './session.ts';
 
 type Result = Pick<ObjectOutcome, 'outcome' | 'reason'>;
@@ -13,35 +15,54 @@ type Result = Pick<ObjectOutcome, 'outcome' | 'reason'>;
 /** Most attempts of one write whose failure passes by itself; the waits between add up to about 12 s. */
 const ATTEMPTS = 8;
 const FIRST_WAIT_MS = 100;
+const DELETION_MS = 60_000;
 
 /**
  * Brings one object into the target: one create where it is not there yet, else what the session does with existing
- * objects. The API server's own reason is the reason of a failure.
+ * objects. The API server's own reason is the reason of a failure. What an earlier run has done is not done again.
  * @throws PraError CLUSTER_UNREACHABLE, CLUSTER_UNAUTHORIZED, RESTORE_FAILED: what concerns every further object too.
  */
 export async function restoreObject(session: RestoreSession, item: RestoreItem): Promise<ObjectOutcome> {
+  const earlier = session.done.get(writeName(item));
+  if (earlier && earlier.outcome !== 'failed') {
+    if (earlier.uid !== undefined) session.uids.set(item.key, earlier.uid);
+    return earlier;
+  }
   const {references, complete} = relinkOwners(item.object, session.uids);
-  const object = withOwners(item.object, references);
-  const result = await attempt(session, item, object);
+  const loaded = await session.plan.load(item);
+  const object = withOwners(loaded.object, references);
+  const isRaw = object === loaded.object;
+  const result = await attempt(session, item, {object, bytes: isRaw ? loaded.bytes : undefined});
   if (!complete && result.outcome !== 'failed') session.uids.unlinked.push(item);
-  session.emit({type: 'object', ref: item.ref, ...result});
-  return {ref: item.ref, kind: item.object.kind, ...result, ...(item.followUp ? {followUp: true} : {})};
+  const outcome: ObjectOutcome = {ref: item.ref, kind: item.object.kind, ...result};
+  if (item.followUp) outcome.followUp = true;
+  const uid = session.plan.owners.size > 0 ? session.uids.get(item.key) : undefined;
+  if (uid !== undefined) outcome.uid = uid;
+  session.emit({type: 'object', outcome});
+  return outcome;
 }
 
-async function attempt(session: RestoreSession, item: RestoreItem, object: KubeObject): Promise<Result> {
+/** What names one write: an object can be written twice, first without a part of it. */
+export const writeName = ({ref, followUp}: Pick<ObjectOutcome, 'ref' | 'followUp'>) =>
+  followUp ? `${ref} (again)` : ref;
+
+async function attempt(session: RestoreSession, item: RestoreItem, loaded: LoadedObject): Promise<Result> {
   for (let tried = 1; ; tried += 1) {
     try {
-      return item.followUp ? await complete(session, item, object) : await create(session, item, object);
+      return item.followUp
+        ? await complete(session, item, loaded.object)
+        : await create(session, item, loaded);
     } catch (error) {
-      if (!passesByItself(error, item) || tried === ATTEMPTS) return failure(error);
+      if (!passesByItself(error, item) || tried === ATTEMPTS) return failure(error, item);
       await sleep(Math.min(FIRST_WAIT_MS * 2 ** (tried - 1), 4000), session.signal);
     }
   }
 }
 
-async function create(session: RestoreSession, item: RestoreItem, object: KubeObject): Promise<Result> {
+async function create(session: RestoreSession, item: RestoreItem, loaded: LoadedObject): Promise<Result> {
+  const {object, bytes} = loaded;
   try {
-    const created = await createObject(session.cluster, item.type, object, {signal: session.signal});
+    const created = await createObject(session.cluster, item.type, object, {bytes, signal: session.signal});
     remember(session, item, created);
     return {outcome: session.altered.has(item.ref) ? 'changed' : 'created'};
   } catch (error) {
@@ -66,10 +87,9 @@ async function reconcile(
   if (live.metadata.deletionTimestamp !== undefined) return beingDeleted(item);
   remember(session, item, live);
   if (isRestored(live, object)) return {outcome: 'unchanged', reason: 'is in the target already'};
-  if (session.existing === 'skip' && !isMadeByCluster(object)) {
-    return {outcome: 'skipped', reason: 'is in the target already, and differs'};
-  }
-  return update(session, item, object);
+  const policy = isMadeByCluster(object) ? 'update' : session.existing(object);
+  if (policy === 'skip') return {outcome: 'skipped', reason: 'is in the target already, and differs'};
+  return policy === 'recreate' ? recreate(session, item, object, live) : update(session, item, object);
 }
 
 /** Writes the rest of an object that was restored without it. */
@@ -83,6 +103,36 @@ async function update(session: RestoreSession, item: RestoreItem, object: KubeOb
   return {outcome: 'changed', reason: 'updated in the target by server-side apply'};
 }
 
+/** Kinds whose deletion takes more with it than the object: everything in a namespace, of a kind, or on a volume. */
+export const NEVER_RECREATED: Readonly<Record<string, string>> = {
+  Namespace: 'everything in it would be deleted',
+  'CustomResourceDefinition.apiextensions.k8s.io': 'all objects of the kind would be deleted',
+  PersistentVolumeClaim: 'its data would be deleted',
+  PersistentVolume: 'its data could be deleted',
+};
+
+async function recreate(
+  session: RestoreSession,
+  item: RestoreItem,
+  object: KubeObject,
+  live: KubeObject,
+): Promise<Result> {
+  const never = NEVER_RECREATED[groupKindOf(object)];
+  if (never) return {outcome: 'failed', reason: `differs, and is not recreated: ${never}`};
+  const {cluster, signal} = session;
+  const name = object.metadata;
+  await deleteObject(cluster, item.type, name, {propagation: 'Foreground', uid: live.metadata.uid, signal});
+  await waitFor(
+    async () => {
+      const left = await readObject(cluster, item.type, name, {signal});
+      return left === undefined || left.metadata.uid !== live.metadata.uid ? true : undefined;
+    },
+    {waitingFor: `${item.ref} to be gone`, timeoutMs: DELETION_MS, signal},
+  );
+  remember(session, item, await createObject(cluster, item.type, object, {signal}));
+  return {outcome: 'recreated', reason: 'deleted in the target and made again'};
+}
+
 function beingDeleted(item: RestoreItem): Result {
   if (item.object.kind !== 'Namespace') return {outcome: 'failed', reason: 'is being deleted in the target'};
   throw new PraError('RESTORE_FAILED', `${item.ref} is being deleted in the target`, {
@@ -91,10 +141,14 @@ function beingDeleted(item: RestoreItem): Result {
   });
 }
 
-function remember(session: RestoreSession, item: RestoreItem, object: KubeObject): void {
-  if (object.metadata.uid !== undefined) session.uids.set(item.key, object.metadata.uid);
+/** Only of what owns something else the UID is needed. */
+function remember({plan, uids}: RestoreSession, item: RestoreItem, {metadata}: KubeObject): void {
+  if (plan.owners.size === 0 || metadata.uid === undefined) return;
+  const {key} = item;
+  if (plan.owners.has(key)) uids.set(key, metadata.uid);
 }
 
+/** Every cluster makes these itself; they are brought to what they were, whatever becomes of others. */
 const isMadeByCluster = ({kind, metadata}: KubeObject) =>
   (kind === 'ServiceAccount' && metadata.name === 'default') ||
   (kind === 'Namespace' && metadata.name === 'default');
@@ -114,8 +168,19 @@ function passesByItself(error: unknown, item: RestoreItem): boolean {
 const isUnserved = (error: ApiError) =>
   error.status === 404 && /could not find the requested resource|page not found/.test(error.why ?? '');
 
-function failure(error: unknown): Result {
+function failure(error: unknown, item: RestoreItem): Result {
+  if (error instanceof PraError && error.code === 'TIMEOUT' && !isApiError(error))
+    return {outcome: 'failed', reason: error.message};
   if (isApiError(error) && error.status !== 401)
-    return {outcome: 'failed', reason: error.why ?? error.message};
+    return {outcome: 'failed', reason: `${error.why ?? error.message}${adviceFor(error, item)}`};
   throw error;
+}
+
+/** What mends a refusal, where the refusal itself does not say it. */
+function adviceFor(error: ApiError, {type}: RestoreItem): string {
+  const why = error.why ?? '';
+  if (error.status === 422 && /immutable|may not be changed|forbidden: updates to/.test(why))
+    return ` (a field that cannot be changed in place: recreate it, --existing ${type.kind}=recreate)`;
+  if (error.status === 403 && why.includes('exceeded quota')) return ' (raise the quota, or restore less)';
+  return '';
 }

@@ -1,12 +1,15 @@
 import {groupOf, type KubeObject, objectRef} from '../cluster/object.ts';
+import {isBuiltInGroup} from '../snapshot/built-in-group.ts';
 import {groupKind, groupKindOf} from '../snapshot/exclude.ts';
 import {stringAt} from '../std/json-at.ts';
+import {reasonNotServed} from './api-lifecycle.ts';
+import {isServed} from './api-versions.ts';
 import {claimUses, compileClaimMatch} from './claims.ts';
 import type {ObjectIndex} from './index-objects.ts';
-import {objectKey} from './index-objects.ts';
-import type {RestoreItem} from './order.ts';
+import type {RestoreItem} from './item.ts';
 import type {RestorePolicy} from './policy.ts';
-import {type ObjectReference, referencesOf} from './references.ts';
+import type {Presence} from './presence.ts';
+import type {ObjectReference} from './references.ts';
 import type {RestoreTarget} from './rules/rule.ts';
 
 /** Something about a restore that a person should know before it is run. */
@@ -38,54 +41,68 @@ function isMadeByCluster({kind, name}: ObjectReference): boolean {
 }
 const DEFAULT_ROLES = new Set(['cluster-admin', 'admin', 'edit', 'view']);
 
-/** Names what the objects to restore need and will not find: `missing Secret shop/db, needed by Deployment shop/web`. */
-export function findMissing(items: readonly RestoreItem[]): RestoreFinding[] {
-  const present = new Set(items.map(item => item.key));
-  return items.flatMap(({object, ref}) => {
+/**
+ * Names what the objects to restore need and will not find: `missing Secret shop/db, needed by Deployment shop/web`.
+ * @param references what each object names
+ */
+export function findMissing(
+  references: ReadonlyMap<RestoreItem, readonly ObjectReference[]>,
+  present: Presence,
+): RestoreFinding[] {
+  return [...references].flatMap(([{object, ref}, needed]) => {
     const missing = new Map<string, ObjectReference>();
-    for (const reference of referencesOf(object)) {
-      const key = objectKey(reference.kind, reference.namespace, reference.name);
-      if (!present.has(key) && !isMadeByCluster(reference) && !missing.get(key)?.essential)
-        missing.set(key, reference);
+    for (const reference of needed) {
+      const {kind, namespace, name} = reference;
+      if (present.has(kind, namespace, name) || isMadeByCluster(reference)) continue;
+      const what = spell(kind, namespace, name);
+      if (!missing.get(what)?.essential) missing.set(what, reference);
     }
     const by = spell(object.kind, object.metadata.namespace, object.metadata.name);
-    return [...missing.values()].map<RestoreFinding>(({kind, namespace, name, essential}) => ({
+    return [...missing].map<RestoreFinding>(([what, {essential}]) => ({
       severity: essential ? 'error' : 'warning',
       ref,
-      message: `missing ${spell(kind, namespace, name)}, needed by ${by}`,
+      message: `missing ${what}, needed by ${by}`,
     }));
   });
 }
 
-/** Names kinds that the target does not serve and that no definition of the snapshot brings. */
+/** Names kinds that the target does not serve as they were captured, and that no definition of the snapshot brings. */
 export function findUnserved(items: readonly RestoreItem[], target: RestoreTarget): RestoreFinding[] {
-  const served = new Map(target.resourceTypes.map(type => [groupKind(type), type]));
   const defined = new Set(
     items
       .filter(({object}) => object.kind === 'CustomResourceDefinition')
       .map(({object}) => definedKind(object)),
   );
-  const told = new Set<string>();
-  return items.flatMap(({object, ref, type}): RestoreFinding[] => {
-    const kind = groupKindOf(object);
-    if (defined.has(kind) || told.has(kind)) return [];
-    const there = served.get(kind);
-    if (there?.version === type.version) return [];
-    told.add(kind);
-    const captured = `${object.apiVersion} ${object.kind}`;
-    if (there)
+  const first = new Map<string, RestoreItem>();
+  for (const item of items) {
+    const id = `${item.object.apiVersion} ${item.object.kind}`;
+    if (!first.has(id)) first.set(id, item);
+  }
+  return [...first.values()].flatMap((item): RestoreFinding[] => {
+    const {object, ref} = item;
+    const {apiVersion, kind} = object;
+    if (defined.has(groupKindOf(object))) return [];
+    if (target.isImagined && !isBuiltInGroup(groupOf(apiVersion)))
       return [
-        {severity: 'info', ref, message: `${captured} was captured; the target prefers ${there.version}`},
+        unserved(
+          ref,
+          `no definition in the snapshot brings ${apiVersion} ${kind}: the target must have it`,
+          'warning',
+        ),
       ];
-    return [
-      {
-        severity: 'error',
-        ref,
-        message: `the target does not serve ${captured}, and no definition in the snapshot brings it`,
-      },
-    ];
+    const served = isServed(target, apiVersion, kind);
+    if (served !== false) return [];
+    const why = reasonNotServed(apiVersion, kind, target.version);
+    const what = `the target does not serve ${apiVersion} ${kind}, and no definition in the snapshot brings it`;
+    return [unserved(ref, why ? `${what}: ${why}` : what, 'error')];
   });
 }
+
+const unserved = (ref: string, message: string, severity: RestoreFinding['severity']): RestoreFinding => ({
+  severity,
+  ref,
+  message,
+});
 
 const definedKind = (crd: KubeObject) =>
   groupKind({

@@ -8,7 +8,7 @@ import {podLabelsOf} from './claims.ts';
 import type {RestoreFinding} from './findings.ts';
 import {objectKey} from './index-objects.ts';
 import {REPLICAS, wakePatch} from './inert.ts';
-import type {RestoreItem} from './order.ts';
+import type {RestoreItem} from './item.ts';
 import type {GroupPolicy} from './policy.ts';
 import type {RestoreMode} from './rules/rule.ts';
 

@@ -10,6 +10,9 @@ const SUSPEND = 'pra.dev/suspend';
 /** Label that no node has: a DaemonSet that asks for it has no pods. Also marks such a DaemonSet, as an annotation. */
 const NO_NODE = 'pra.dev/inert';
 
+/** All annotations of an object at rest. */
+export const INERT_ANNOTATIONS: ReadonlySet<string> = new Set([REPLICAS, SUSPEND, NO_NODE]);
+
 const SCALED = new Set(['Deployment.apps', 'StatefulSet.apps', 'ReplicaSet.apps', 'ReplicationController']);
 
 /** How an object is held at rest, and the merge patch that starts it. */

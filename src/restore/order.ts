@@ -1,11 +1,11 @@
-import {groupOf, type KubeObject, objectRef, type ResourceType} from '../cluster/object.ts';
+import {groupOf, type KubeObject, objectRef} from '../cluster/object.ts';
 import {isBuiltInGroup} from '../snapshot/built-in-group.ts';
 import {groupKindOf} from '../snapshot/exclude.ts';
-import {keyOf} from './index-objects.ts';
+import {compareItems, type RestoreItem} from './item.ts';
 import {ownerKeys} from './owners.ts';
 
 /** The waves of a restore, first to last; what is in one wave may be created in any order (restore-rules.md, "Order"). */
-const WAVES = [
+export const WAVES = [
   'definitions',
   'namespaces',
   'classes and quotas',
@@ -17,9 +17,10 @@ const WAVES = [
   'custom resources',
   'workloads',
   'routes and budgets',
+  'autoscalers',
   'admission',
 ] as const;
-type WaveName = (typeof WAVES)[number];
+export type WaveName = (typeof WAVES)[number];
 
 const RBAC = 'rbac.authorization.k8s.io';
 
@@ -59,7 +60,7 @@ const WAVE_OF_KIND: Readonly<Record<string, WaveName>> = {
   'Job.batch': 'workloads',
   'CronJob.batch': 'workloads',
   Pod: 'workloads',
-  'HorizontalPodAutoscaler.autoscaling': 'routes and budgets',
+  'HorizontalPodAutoscaler.autoscaling': 'autoscalers',
   'PodDisruptionBudget.policy': 'routes and budgets',
   'Ingress.networking.k8s.io': 'routes and budgets',
   'APIService.apiregistration.k8s.io': 'admission',
@@ -81,16 +82,6 @@ function waveOf(object: KubeObject, operators: ReadonlySet<string>): WaveName {
   const group = groupOf(object.apiVersion);
   if (group === GATEWAY) return object.kind.endsWith('Class') ? 'classes and quotas' : 'routes and budgets';
   return isBuiltInGroup(group) ? 'configuration' : 'custom resources';
-}
-
-/** One object to create. */
-export interface RestoreItem {
-  ref: string;
-  key: string;
-  type: ResourceType;
-  object: KubeObject;
-  /** Written again later in another form, so that it is counted once only. */
-  followUp?: boolean;
 }
 
 export interface RestoreWave {
@@ -118,13 +109,15 @@ export function orderItems(items: readonly RestoreItem[], operators: ReadonlySet
       name,
       layer: index,
       when: name === 'admission' ? 'after-groups' : 'before-groups',
-      items: layer.sort((a, b) => (a.key < b.key ? -1 : 1)),
+      items: layer.sort(compareItems),
     })),
   );
 }
 
 /** Splits the items of a wave so that owners come in an earlier layer; a circle of owners ends in the last layer. */
 function ownerLayers(items: readonly RestoreItem[]): RestoreItem[][] {
+  if (items.every(({object}) => object.metadata.ownerReferences === undefined))
+    return items.length > 0 ? [[...items]] : [];
   const inWave = new Set(items.map(item => item.key));
   const placed = new Set<string>();
   const layers: RestoreItem[][] = [];
@@ -144,8 +137,3 @@ function ownerLayers(items: readonly RestoreItem[]): RestoreItem[][] {
 
 const ownerKeysOf = (object: KubeObject) =>
   (object.metadata.ownerReferences ?? []).flatMap(owner => ownerKeys(owner, object.metadata.namespace));
-
-/** Makes an item of an object. */
-export function restoreItem(type: ResourceType, object: KubeObject): RestoreItem {
-  return {ref: objectRef(object), key: keyOf(object), type, object};
-}

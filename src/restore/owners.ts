@@ -1,15 +1,19 @@
 import type {KubeObject, OwnerReference} from '../cluster/object.ts';
 import {groupKindOf} from '../snapshot/exclude.ts';
 import {objectKey} from './index-objects.ts';
-import type {RestoreItem} from './order.ts';
+import type {RestoreItem} from './item.ts';
+import type {Presence} from './presence.ts';
 
 /** Keys under which an owner may be known: in the namespace of what it owns, or cluster-wide. */
 export function ownerKeys(owner: OwnerReference, namespace: string | undefined): string[] {
-  const kind = groupKindOf({apiVersion: owner.apiVersion, kind: owner.kind, metadata: {name: owner.name}});
+  const kind = kindOf(owner);
   return namespace === undefined
     ? [objectKey(kind, undefined, owner.name)]
     : [objectKey(kind, namespace, owner.name), objectKey(kind, undefined, owner.name)];
 }
+
+const kindOf = ({apiVersion, kind, name}: OwnerReference) =>
+  groupKindOf({apiVersion, kind, metadata: {name}});
 
 /** UIDs in the target of what a restore created, by `objectKey`, shared by all its waves and groups. */
 export class UidMap extends Map<string, string> {
@@ -49,8 +53,11 @@ export function withOwners(object: KubeObject, references: readonly OwnerReferen
 }
 
 /** Splits the owners of an object by whether they come back with it. */
-export function splitOwners(object: KubeObject, isRestored: (key: string) => boolean) {
-  const owners = object.metadata.ownerReferences ?? [];
-  const kept = owners.filter(owner => ownerKeys(owner, object.metadata.namespace).some(isRestored));
+export function splitOwners({metadata}: KubeObject, present: Presence) {
+  const owners = metadata.ownerReferences ?? [];
+  const kept = owners.filter(owner => {
+    const kind = kindOf(owner);
+    return present.has(kind, metadata.namespace, owner.name) || present.has(kind, undefined, owner.name);
+  });
   return {kept, gone: owners.filter(owner => !kept.includes(owner))};
 }

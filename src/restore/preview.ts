@@ -1,4 +1,7 @@
 import {objectRef} from '../cluster/object.ts';
+import {groupKind, groupKindOf} from '../snapshot/exclude.ts';
+import {podSpecIn} from '../snapshot/pod-spec.ts';
+import {type Arrival, compileArrival} from './arrival.ts';
 import {restoreConversions} from './conversion.ts';
 import {
   findEmptyVolumes,
@@ -10,20 +13,35 @@ import {
 import {type GroupedItems, groupItems, type RestoreGroup} from './groups.ts';
 import {RESTORE_GUARDS} from './guards/names.ts';
 import {indexObjects, type ObjectIndex, type SnapshotObject} from './index-objects.ts';
+import {type ObjectOrigin, RestoreItem} from './item.ts';
+import {compileNamespaceMap, type NamespaceMap} from './namespace-map.ts';
 import {findOperators} from './operators.ts';
-import {orderItems, type RestoreItem, type RestoreWave, restoreItem} from './order.ts';
-import {splitOwners, withOwners} from './owners.ts';
+import {orderItems, type RestoreWave} from './order.ts';
+import {LOOKED_UP, outlineOf} from './outline.ts';
+import {ownerKeys, splitOwners, withOwners} from './owners.ts';
 import {EMPTY_POLICY, type GroupPolicy, type RestorePolicy} from './policy.ts';
 import {compilePreparation, type PreparedObject} from './prepare.ts';
+import {Presence} from './presence.ts';
+import {type ObjectReference, referencesOf} from './references.ts';
 import type {RestoreMode, RestoreTarget} from './rules/rule.ts';
+import {memorySource, type ObjectSource} from './source.ts';
+import {findInTarget, findQuotas} from './target-findings.ts';
 
 export interface RestoreInput {
-  objects: Iterable<SnapshotObject>;
+  /** Where the objects come from; those in memory are kept whole. */
+  objects: Iterable<SnapshotObject> | ObjectSource;
   mode: RestoreMode;
   target: RestoreTarget;
   policy?: RestorePolicy;
   /** Volumes whose data the snapshot holds; claims of other volumes are named. Not judged when it is not given. */
   volumes?: readonly SavedVolume[];
+  namespaces?: NamespaceMap;
+}
+
+/** An object as it is to be written; `bytes` is its JSON when nothing changes it. */
+export interface LoadedObject {
+  object: PreparedObject['object'];
+  bytes?: Buffer | undefined;
 }
 
 /** Everything that a restore will do, worked out before anything is written. */
@@ -39,40 +57,57 @@ export interface RestorePlan {
   notTested: {what: string; reason: string}[];
   /** Objects of the snapshot: each is in a wave, in a group, or skipped. */
   expected: number;
+  /** Keys under which objects name their owners: only of these the new UIDs are needed. */
+  owners: ReadonlySet<string>;
+  /** The whole object of an item, made again from the snapshot when the item holds its outline only. */
+  load(item: RestoreItem): Promise<LoadedObject>;
 }
 
 /** In a drill without groups everything is one. */
 const ALL: GroupPolicy = {name: 'all', dependsOn: [], select: {}};
 
 /**
- * Works out a restore from the objects of a snapshot, without any I/O: what is created in which order, what is left
- * out or altered and why, which groups start what, and every reason why the recovery would not be whole.
+ * Works out a restore from the objects of a snapshot, without writing anything: what is created in which order, what is
+ * left out or altered and why, which groups start what, and every reason why the recovery would not be whole. Of most
+ * objects it keeps an outline only, so that a large snapshot needs little memory.
  */
-export function planRestore(input: RestoreInput): RestorePlan {
+export async function planRestore(input: RestoreInput): Promise<RestorePlan> {
   const policy = input.policy ?? EMPTY_POLICY;
   const {mode, target} = input;
-  const index = indexObjects(input.objects);
+  const inMemory = Symbol.iterator in input.objects;
+  const source = Symbol.iterator in input.objects ? memorySource(input.objects) : input.objects;
+  const map = compileNamespaceMap(input.namespaces ?? {});
+  const lookups: SnapshotObject[] = [];
+  const nothing = {target, map, find: () => undefined};
+  for await (const entry of source.objects(type => LOOKED_UP.has(groupKind(type)))) {
+    const {type, object} = compileArrival(nothing)(entry);
+    lookups.push({type, object: outlineOf(object)});
+  }
+  const {find} = indexObjects(lookups);
+  const arrive = compileArrival({target, map, find});
   const inert = mode === 'drill' || policy.groups.length > 0;
-  const prepare = compilePreparation({mode, inert, target, policy, find: index.find});
-  const plan: RestorePlan = {
-    mode,
-    waves: [],
-    groups: [],
-    skipped: [],
-    changes: [],
-    guards: [],
-    waived: [],
-    findings: [],
-    notTested: [],
-    expected: index.all.length,
-  };
-  const prepared = index.all.map(({type, object}) => ({type, original: object, ...prepare(object)}));
-  for (const each of prepared) record(plan, objectRef(each.original), each.original.kind, each);
-  const kept = prepared
-    .filter(({action}) => action !== 'skip')
-    .map(({type, object}) => restoreItem(type, object));
-  const items = dropLostOwners(kept, plan);
+  const prepare = compilePreparation({mode, inert, target, policy, find});
+  const plan = emptyPlan(mode);
+  const kept: RestoreItem[] = [];
+  const context = [...lookups];
+  const references = new Map<RestoreItem, ObjectReference[]>();
+  for await (const entry of source.objects(() => true)) {
+    plan.expected += 1;
+    const arrival = arrive(entry);
+    if (isContext(arrival)) context.push({type: arrival.type, object: outlineOf(arrival.object)});
+    const item = considered(plan, entry, arrival, prepare(arrival.object), inMemory);
+    if (!item) continue;
+    kept.push(item.item);
+    const needed = referencesOf(item.whole);
+    if (needed.length > 0) references.set(item.item, needed);
+    plan.findings.push(...findInTarget(item.item.ref, item.whole, target));
+  }
+  plan.load = loader(source, arrive, prepare);
 
+  const index = indexObjects(context);
+  const present = new Presence(kept);
+  const items = dropLostOwners(kept, present, plan);
+  plan.owners = ownersOf(items);
   const operators = findOperators(index);
   const grouped = inert ? groupItems(items, groupsOf(policy), operators, mode) : asOne(items);
   plan.groups = grouped.groups;
@@ -86,10 +121,79 @@ export function planRestore(input: RestoreInput): RestorePlan {
   }
   plan.waves = orderItems([...grouped.items, ...restoreConversions(index, grouped.items)], operators);
   plan.notTested = [...grouped.notTested];
-  plan.findings.push(...grouped.findings, ...findMissing(items), ...findUnserved(items, target));
+  plan.findings.push(
+    ...grouped.findings,
+    ...findMissing(references, present),
+    ...findUnserved(items, target),
+    ...findQuotas(items, target),
+  );
   judgeVolumes(plan, index, input.volumes, policy);
   plan.findings.sort(bySeverity);
   return plan;
+}
+
+const emptyPlan = (mode: RestoreMode): RestorePlan => ({
+  mode,
+  waves: [],
+  groups: [],
+  skipped: [],
+  changes: [],
+  guards: [],
+  waived: [],
+  findings: [],
+  notTested: [],
+  expected: 0,
+  owners: new Set(),
+  load: async ({object}) => ({object}),
+});
+
+/** Kinds that planning looks at together: workloads and the claims that they mount. What was looked up is there already. */
+const isContext = ({type, object}: SnapshotObject) =>
+  !LOOKED_UP.has(groupKind(type)) &&
+  (podSpecIn(object) !== undefined || groupKindOf(object) === 'PersistentVolumeClaim');
+
+/** Writes what the rules said about one object into the plan, and makes its item if it is restored. */
+function considered(
+  plan: RestorePlan,
+  entry: SnapshotObject,
+  arrival: Arrival,
+  prepared: PreparedObject,
+  isHeld: boolean,
+): {item: RestoreItem; whole: PreparedObject['object']} | undefined {
+  record(plan, arrival, prepared);
+  if (prepared.action === 'skip') return undefined;
+  const whole = prepared.object;
+  const isMoved = arrival.notes.length > 0;
+  const {namespace = '', name} = entry.object.metadata;
+  const item = new RestoreItem(arrival.type, isHeld ? whole : outlineOf(whole), {
+    isHeld,
+    isRaw: !isMoved && prepared.action === 'keep',
+    origin: isMoved ? {type: entry.type, namespace, name} : undefined,
+  });
+  return {item, whole};
+}
+
+/** What reads an object again and makes of it, once more, what was planned. */
+function loader(
+  source: ObjectSource,
+  arrive: (entry: SnapshotObject) => Arrival,
+  prepare: (object: PreparedObject['object']) => PreparedObject,
+): RestorePlan['load'] {
+  return async item => {
+    if (item.isHeld) return {object: item.object};
+    const origin: ObjectOrigin = item.origin ?? item;
+    const {object, bytes} = await source.read(origin);
+    if (item.isRaw) return {object, bytes};
+    return {object: prepare(arrive({type: origin.type, object}).object).object};
+  };
+}
+
+function ownersOf(items: readonly RestoreItem[]): Set<string> {
+  const owners = new Set<string>();
+  for (const {object} of items)
+    for (const owner of object.metadata.ownerReferences ?? [])
+      for (const key of ownerKeys(owner, object.metadata.namespace)) owners.add(key);
+  return owners;
 }
 
 const groupsOf = (policy: RestorePolicy) => (policy.groups.length > 0 ? policy.groups : [ALL]);
@@ -101,16 +205,21 @@ const asOne = (items: RestoreItem[]): GroupedItems => ({
   notTested: [],
 });
 
-/** Writes what the rules said about one object into the plan. */
-function record(plan: RestorePlan, ref: string, kind: string, {action, notes, waived}: PreparedObject): void {
-  for (const note of notes) {
-    const {rule, reason, path, guard, severity} = note;
+function record(plan: RestorePlan, {object, notes: moved}: Arrival, prepared: PreparedObject): void {
+  const {action, notes, waived} = prepared;
+  if (moved.length + notes.length + waived.length === 0) return;
+  const {kind} = object;
+  const ref = objectRef(object);
+  for (const {rule, reason, path} of moved) plan.changes.push({ref, rule, reason, path});
+  for (const note of [...moved, ...notes]) {
+    const {rule, reason, guard, severity} = note;
     if (guard !== undefined)
       plan.guards.push({number: guard, name: RESTORE_GUARDS[guard] ?? rule, ref, what: reason});
     if (severity) plan.findings.push({severity, ref, message: `${ref}: ${reason}`});
-    if (action === 'change' && path !== undefined) plan.changes.push({ref, rule, reason, path});
-    else if (action === 'change' && rule === 'transform') plan.changes.push({ref, rule, reason});
   }
+  if (action === 'change')
+    for (const {rule, reason, path} of notes)
+      if (path !== undefined || rule === 'transform') plan.changes.push({ref, rule, reason, path});
   const last = notes.at(-1);
   if (action === 'skip' && last) plan.skipped.push({ref, kind, rule: last.rule, reason: last.reason});
   for (const waiver of waived)
@@ -118,16 +227,16 @@ function record(plan: RestorePlan, ref: string, kind: string, {action, notes, wa
 }
 
 /** Drops ownerReferences whose owner does not come back: with a UID of nothing, the object would be collected. */
-function dropLostOwners(items: readonly RestoreItem[], plan: RestorePlan): RestoreItem[] {
-  const keys = new Set(items.map(item => item.key));
+function dropLostOwners(items: readonly RestoreItem[], present: Presence, plan: RestorePlan): RestoreItem[] {
   return items.map(item => {
-    const {kept, gone} = splitOwners(item.object, key => keys.has(key));
+    if (item.object.metadata.ownerReferences === undefined) return item;
+    const {kept, gone} = splitOwners(item.object, present);
     if (gone.length === 0) return item;
     const names = gone.map(owner => `${owner.kind}/${owner.name}`).join(', ');
     const reason = `its owner ${names} does not come back`;
     plan.changes.push({ref: item.ref, rule: 'owner-references', reason, path: 'metadata.ownerReferences'});
     plan.findings.push({severity: 'warning', ref: item.ref, message: `${item.ref}: ${reason}`});
-    return {...item, object: withOwners(item.object, kept)};
+    return item.with(withOwners(item.object, kept), {isRaw: false});
   });
 }
 

@@ -3,8 +3,10 @@ import {patchObject} from '../cluster/apply.ts';
 import {mapPool} from '../std/pool.ts';
 import {restoreObject} from './create.ts';
 import {waitEstablished} from './established.ts';
-import type {RestoreItem, RestoreWave} from './order.ts';
+import type {RestoreItem} from './item.ts';
+import type {RestoreWave} from './order.ts';
 import {relinkOwners} from './owners.ts';
+import {waitReadyFor} from './ready.ts';
 import {type ObjectOutcome, type RestoreOptions, type RestoreSession, restoreSession} from './session.ts';
 
 export {UidMap} from './owners.ts';
@@ -41,6 +43,7 @@ async function restoreWave(
   concurrency: number,
 ): Promise<ObjectOutcome[]> {
   const name = wave.layer === 0 ? wave.name : `${wave.name}, owned`;
+  await waitReadyFor(session, wave);
   const began = performance.now();
   session.emit({type: 'wave-started', wave: name, objects: wave.items.length});
   const outcomes = await mapPool(wave.items, concurrency, item => restoreObject(session, item));
@@ -91,8 +94,12 @@ async function relinkLate(
   const reasons = new Map(
     failures.flatMap(failure => (failure ? [[failure.ref, failure.reason] as const] : [])),
   );
+  if (reasons.size === 0) return outcomes;
   return outcomes.map(outcome => {
     const reason = reasons.get(outcome.ref);
-    return reason === undefined ? outcome : {...outcome, outcome: 'failed', reason};
+    if (reason === undefined) return outcome;
+    const unlinked: ObjectOutcome = {...outcome, outcome: 'failed', reason};
+    session.emit({type: 'object', outcome: unlinked});
+    return unlinked;
   });
 }

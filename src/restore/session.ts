@@ -1,4 +1,5 @@
 import type {Cluster} from '../cluster/client.ts';
+import type {KubeObject} from '../cluster/object.ts';
 import {UidMap} from './owners.ts';
 import type {RestorePlan} from './preview.ts';
 
@@ -7,11 +8,14 @@ export interface ObjectOutcome {
   ref: string;
   kind: string;
   /**
-   * `changed`: restored, but not as it was, or an existing object was updated. `unchanged`: it was there already, as
-   * wanted. `skipped`: it was there already, differs, and was left.
+   * `changed`: restored, but not as it was, or an existing object was updated. `recreated`: it was there, differed, and
+   * was deleted and made again. `unchanged`: it was there already, as wanted. `skipped`: it was there already, differs,
+   * and was left.
    */
-  outcome: 'created' | 'changed' | 'unchanged' | 'skipped' | 'failed';
+  outcome: 'created' | 'changed' | 'recreated' | 'unchanged' | 'skipped' | 'failed';
   reason?: string | undefined;
+  /** In the target, of objects that own others. */
+  uid?: string | undefined;
   /** The object was counted before: this is a later write of another part of it. */
   followUp?: boolean | undefined;
 }
@@ -19,24 +23,33 @@ export interface ObjectOutcome {
 /** What a restore tells while it goes on. */
 export type RestoreEvent =
   | {type: 'wave-started'; wave: string; objects: number}
-  | {type: 'object'; ref: string; outcome: ObjectOutcome['outcome']; reason?: string | undefined}
+  | {type: 'object'; outcome: ObjectOutcome}
   | {type: 'wave-ended'; wave: string; restored: number; failed: number; durationMs: number}
   | {type: 'waiting'; waitingFor: string}
+  | {type: 'warning'; ref: string; message: string}
   | {type: 'workload-started'; group: string; ref: string; replicas: number | undefined}
   | {type: 'workload-healthy'; group: string; ref: string; afterMs: number};
 
 export type RestoreListener = (event: RestoreEvent) => void;
 
-/** What becomes of an object that the target has already and that differs. */
-export type ExistingPolicy = 'skip' | 'update';
+/**
+ * What becomes of an object that the target has already and that differs. `prune` updates it, and also removes what the
+ * snapshot does not have (prune.ts).
+ */
+export const EXISTING_POLICIES = ['skip', 'update', 'recreate', 'prune'] as const;
+export type ExistingPolicy = (typeof EXISTING_POLICIES)[number];
 
 export interface RestoreOptions {
   cluster: Cluster;
   plan: RestorePlan;
-  /** `update` when it is not given. */
-  existing?: ExistingPolicy | undefined;
+  /** What becomes of an object that is there; `update` when it is not given. */
+  existing?: ((object: KubeObject) => ExistingPolicy) | undefined;
   /** One for all parts of a restore, so that what one creates can be owned by what another creates. */
   uids?: UidMap | undefined;
+  /** What an earlier run of the same restore has done: it is not done again. By `objectRef`. */
+  done?: ReadonlyMap<string, ObjectOutcome> | undefined;
+  /** How long to wait for what later objects need to be ready: backends of webhooks, targets of autoscalers. 0 does not wait. */
+  readyTimeoutMs?: number | undefined;
   signal: AbortSignal;
   onEvent?: RestoreListener | undefined;
 }
@@ -44,10 +57,13 @@ export interface RestoreOptions {
 /** What the parts of one restore share. */
 export interface RestoreSession {
   cluster: Cluster;
-  existing: ExistingPolicy;
+  plan: RestorePlan;
+  existing: (object: KubeObject) => ExistingPolicy;
   signal: AbortSignal;
   emit: RestoreListener;
   uids: UidMap;
+  done: ReadonlyMap<string, ObjectOutcome>;
+  readyTimeoutMs: number;
   /** References of objects that the rules altered. */
   altered: ReadonlySet<string>;
 }
@@ -56,10 +72,13 @@ export interface RestoreSession {
 export function restoreSession(options: RestoreOptions): RestoreSession {
   return {
     cluster: options.cluster,
-    existing: options.existing ?? 'update',
+    plan: options.plan,
+    existing: options.existing ?? (() => 'update'),
     signal: options.signal,
     emit: options.onEvent ?? (() => undefined),
     uids: options.uids ?? new UidMap(),
+    done: options.done ?? new Map(),
+    readyTimeoutMs: options.readyTimeoutMs ?? 0,
     altered: new Set(options.plan.changes.map(({ref}) => ref)),
   };
 }

@@ -4,6 +4,7 @@ import {waitHealthy} from '../cluster/wait-healthy.ts';
 import {PraError} from '../errors.ts';
 import {mapPool} from '../std/pool.ts';
 import {restoreObject} from './create.ts';
+import {FINAL_REASONS} from './final-reasons.ts';
 import type {GroupWorkload, RestoreGroup} from './groups.ts';
 import {type ObjectOutcome, type RestoreOptions, type RestoreSession, restoreSession} from './session.ts';
 
@@ -34,8 +35,6 @@ export interface GroupStart {
   durationMs: number;
 }
 
-/** An image that the target is not to pull, or that has no valid name, will not come by itself. */
-const FINAL_REASONS = ['ErrImageNeverPull', 'InvalidImageName'];
 /** Workloads that are woken at the same time at most; waiting for them has no such limit. */
 const CONCURRENCY = 16;
 

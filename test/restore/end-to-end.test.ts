@@ -73,7 +73,7 @@ async function capture(cluster: Cluster, namespaces = ['shop']): Promise<StoredO
 }
 
 async function restore(cluster: Cluster, objects: readonly StoredObject[], mode: RestoreMode) {
-  const plan = planRestore({objects, mode, target: await readTargetFacts(cluster, {signal})});
+  const plan = await planRestore({objects, mode, target: await readTargetFacts(cluster, {signal})});
   const uids = new UidMap();
   const outcomes: ObjectOutcome[] = [];
   for (const when of ['before-groups', 'after-groups'] as const)
@@ -233,12 +233,18 @@ describe('a recovery', () => {
     if (!type) throw new Error('no config maps');
     const name = {name: 'web', namespace: 'shop'};
     await patchObject(target, type, name, {data: {a: 'altered'}});
-    const plan = planRestore({
+    const plan = await planRestore({
       objects: captured,
       mode: 'recover',
       target: await readTargetFacts(target, {signal}),
     });
-    const left = await restoreWaves({cluster: target, plan, when: 'before-groups', existing: 'skip', signal});
+    const left = await restoreWaves({
+      cluster: target,
+      plan,
+      when: 'before-groups',
+      existing: () => 'skip',
+      signal,
+    });
     expect(left.find(({ref}) => ref === 'ConfigMap shop/web')?.outcome).toBe('skipped');
     const mended = await restoreWaves({cluster: target, plan, when: 'before-groups', signal});
     expect(mended.find(({ref}) => ref === 'ConfigMap shop/web')?.outcome).toBe('changed');
@@ -284,7 +290,7 @@ describe('a drill', () => {
 
   test('names a Secret that is not in the snapshot', async () => {
     const without = captured.filter(({object}) => objectRef(object) !== 'Secret shop/db-credentials');
-    const plan = planRestore({
+    const plan = await planRestore({
       objects: without,
       mode: 'drill',
       target: await readTargetFacts(target, {signal}),

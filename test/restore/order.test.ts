@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
 import type {KubeObject} from '../../src/cluster/object.ts';
 import {indexObjects} from '../../src/restore/index-objects.ts';
+import {restoreItem} from '../../src/restore/item.ts';
 import {findOperators} from '../../src/restore/operators.ts';
-import {orderItems, restoreItem} from '../../src/restore/order.ts';
+import {orderItems} from '../../src/restore/order.ts';
 import {entry, kubeObject, typeOf, workload} from './objects.ts';
 
 const RBAC = 'rbac.authorization.k8s.io/v1';

@@ -301,7 +301,7 @@ test('what is restored from the repository is, taken again, the same set of obje
   const target = await connectCluster({kubeconfig: other.kubeconfig});
   try {
     const stored = await read(root);
-    const restore = planRestore({
+    const restore = await planRestore({
       objects: stored,
       mode: 'recover',
       target: await readTargetFacts(target, {signal}),

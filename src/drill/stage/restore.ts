@@ -38,7 +38,7 @@ export function previewStep(run: DrillRun): StepDefinition {
     run: async step => {
       const {target} = run.needTarget();
       const facts = await readTargetFacts(target, {signal: step.signal});
-      const plan = planRestore({
+      const plan = await planRestore({
         objects: run.objects,
         mode: run.mode,
         target: facts,
@@ -155,6 +155,9 @@ export function tell(step: StepHandle, event: RestoreEvent): void {
       break;
     case 'workload-healthy':
       step.progress(`${event.ref} healthy`);
+      break;
+    case 'warning':
+      step.progress(event.message);
       break;
     case 'object':
     case 'wave-ended':

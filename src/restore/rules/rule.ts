@@ -9,12 +9,35 @@ export interface TargetStorageClass {
   isDefault: boolean;
 }
 
-/** What a restore must know of the cluster that it writes into. */
+/** How much of a quota of the target is left. */
+export interface TargetQuota {
+  namespace: string;
+  name: string;
+  /** What may still be added, by resource as the quota writes it: `pods`, `count/jobs.batch`, `requests.storage`. */
+  left: Readonly<Record<string, number>>;
+}
+
+/** What a restore must know of the cluster that it writes into. What is not given is not known, and not judged. */
 export interface RestoreTarget {
+  /** Kinds in their preferred versions. */
   resourceTypes: readonly ResourceType[];
+  /** Every version of every kind that is served, written `apps/v1 Deployment`. */
+  served?: ReadonlySet<string>;
   storageClasses: readonly TargetStorageClass[];
   /** gitVersion, such as `v1.34.4`. */
   version: string;
+  /** Nothing but its version is known: there is no cluster yet. */
+  isImagined?: boolean;
+  /** Namespaces, and those of them that are being deleted. */
+  namespaces?: ReadonlySet<string>;
+  terminating?: ReadonlySet<string>;
+  /** Node ports in use, with the Service that has them, written `shop/web`. */
+  nodePorts?: ReadonlyMap<number, string>;
+  quotas?: readonly TargetQuota[];
+  /** Keys of cluster-wide objects whose names a copy must not take. */
+  taken?: ReadonlySet<string>;
+  /** Images that nodes of the target hold, by every name. */
+  images?: ReadonlySet<string>;
 }
 
 /** What a rule may look at besides the object itself. */
