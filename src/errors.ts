@@ -207,6 +207,15 @@ export const CATALOGUE = {
     explanation: 'A guard refused the target: it is the source, is not empty, or was not made by this run.',
   },
 
+  RESTORE_NOT_FOUND: {
+    exit: EXIT.usage,
+    explanation: 'This machine knows no restore of this id (`pra restore list`).',
+  },
+  RESTORE_REFUSED: {
+    exit: EXIT.failed,
+    explanation:
+      'A restore was not begun, because something stands against it that would make the recovery less than whole. Nothing was written. `pra restore preview` shows all of it.',
+  },
   RESTORE_FAILED: {exit: EXIT.failed, explanation: 'Objects of the snapshot could not be restored.'},
   WORKLOAD_UNHEALTHY: {
     exit: EXIT.failed,

@@ -2,7 +2,6 @@ import type {Cluster} from '../cluster/client.ts';
 import {PraError} from '../errors.ts';
 import type {LoadedPlan} from '../plan/load.ts';
 import type {WorkloadRef} from '../probe/probe.ts';
-import type {StoredObject} from '../repository/object-set.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
 import type {RestorePlan} from '../restore/preview.ts';
@@ -54,7 +53,6 @@ export class DrillRun {
   snapshot: SnapshotRoot | undefined;
   /** What the canary probe must find: the nonce of the newest canary that anyone knows of. */
   expectedCanary: SnapshotRoot['canary'];
-  objects: StoredObject[] = [];
   workspace: Workspace | undefined;
   outputs: TargetOutputs | undefined;
   target: Cluster | undefined;

@@ -1,4 +1,5 @@
 import type {KubeObject} from '../cluster/object.ts';
+import {roundedNumber} from '../std/exact-json.ts';
 import type {Json} from '../std/json.ts';
 import {isJsonObject, objectAt, stringAt, withoutAt} from '../std/json-at.ts';
 import {wakePatch} from './inert.ts';
@@ -8,6 +9,8 @@ import {wakePatch} from './inert.ts';
  * addresses) does not count as a difference.
  */
 function covers(live: unknown, wanted: unknown): boolean {
+  const rounded = roundedNumber(wanted);
+  if (rounded !== undefined) return live === rounded;
   if (isJsonObject(wanted)) {
     return (
       isJsonObject(live) &&

@@ -2,6 +2,8 @@ import type {KubeObject, ResourceType} from '../cluster/object.ts';
 import {ObjectReader, readObjects, type StoredObject} from '../repository/object-set.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
+import {storedObjectSchema} from '../repository/stored-object.ts';
+import {parseExactJson} from '../std/exact-json.ts';
 import type {SnapshotObject} from './index-objects.ts';
 import type {ObjectOrigin} from './item.ts';
 
@@ -9,7 +11,7 @@ import type {ObjectOrigin} from './item.ts';
 export interface ObjectSource {
   /** The objects of the kinds that fit, in any order. */
   objects(fits: (type: ResourceType) => boolean): AsyncIterable<SnapshotObject>;
-  /** One of them again; `bytes` is its JSON as the API server gave it, in which every digit is whole. */
+  /** One of them again, every digit whole; `bytes` is its JSON as the API server gave it. */
   read(origin: ObjectOrigin): Promise<{object: KubeObject; bytes?: Buffer | undefined}>;
 }
 
@@ -39,7 +41,10 @@ export async function snapshotSource(
       for await (const entry of readObjects(repository, root, {types: wanted, signal}))
         if (fits?.(entry) ?? true) yield entry;
     },
-    read: origin => reader.object(origin),
+    async read(origin) {
+      const {bytes} = await reader.object(origin);
+      return {object: storedObjectSchema.parse(parseExactJson(bytes.toString('utf8'))), bytes};
+    },
   };
 }
 

@@ -99,13 +99,13 @@ async function diffOne(
   const objects = await Promise.all([old.object(before), now.object(after)]);
   const [left, right] = objects.map(({object}) => canonicalObject(object));
   if (!left || !right) return undefined;
-  const fields = hideValues(left, right);
+  const fields = diffObjects(left, right);
   // Another server may write the same fields in another order.
   return fields.length === 0 ? undefined : {change: 'changed', fields};
 }
 
-/** Values of a Secret that differ are told by their sizes alone. */
-function hideValues(before: KubeObject, after: KubeObject): FieldChange[] {
+/** What differs between two objects; values of a Secret are told by their sizes alone. */
+export function diffObjects(before: KubeObject, after: KubeObject): FieldChange[] {
   const changes = diffJson(before, after);
   if (before.kind !== 'Secret' || changes.length === 0) return changes;
   const hidden = diffJson(redactSecret(before), redactSecret(after));

@@ -1,10 +1,9 @@
 import {PraError} from '../../errors.ts';
-import type {StoredObject} from '../../repository/object-set.ts';
-import {readObjects} from '../../repository/object-set.ts';
 import {verifyPacks} from '../../repository/verify.ts';
 import {policyOfPlan} from '../../restore/policy.ts';
 import {planRestore} from '../../restore/preview.ts';
 import {type RestoreEvent, restoreWaves} from '../../restore/run.ts';
+import {snapshotSource} from '../../restore/source.ts';
 import {readTargetFacts} from '../../restore/target-facts.ts';
 import type {StepDefinition, StepHandle} from '../graph.ts';
 import type {DrillRun} from '../run-state.ts';
@@ -19,11 +18,7 @@ export function verifyStep(run: DrillRun, dependsOn: string[]): StepDefinition {
     run: async step => {
       const snapshot = run.needSnapshot();
       await verifyPacks(run.repository, snapshot, {signal: step.signal});
-      const objects: StoredObject[] = [];
-      for await (const object of readObjects(run.repository, snapshot, {signal: step.signal}))
-        objects.push(object);
-      run.objects = objects;
-      return `${objects.length} objects, every byte as it was written`;
+      return `${snapshot.counts.objects} objects, every byte as it was written`;
     },
   };
 }
@@ -39,7 +34,7 @@ export function previewStep(run: DrillRun): StepDefinition {
       const {target} = run.needTarget();
       const facts = await readTargetFacts(target, {signal: step.signal});
       const plan = await planRestore({
-        objects: run.objects,
+        objects: await snapshotSource(run.repository, run.needSnapshot(), {signal: step.signal}),
         mode: run.mode,
         target: facts,
         policy: policyOfPlan(run.plan),

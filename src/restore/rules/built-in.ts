@@ -32,10 +32,12 @@ const BUILT_IN: Readonly<Record<string, Judge>> = {
     stringAt(object, 'metadata', 'labels', 'kube-aggregator.kubernetes.io/automanaged') !== undefined,
 };
 
+/** Whether every API server makes the object for itself. */
+export const isBuiltIn: Judge = object => BUILT_IN[groupKindOf(object)]?.(object) ?? false;
+
 /** The target has these already, as its own version wants them. */
 export const builtIn: Rule = {
   name: 'built-in',
   kinds: Object.keys(BUILT_IN),
-  apply: object =>
-    BUILT_IN[groupKindOf(object)]?.(object) ? skip('the API server of the target makes its own') : undefined,
+  apply: object => (isBuiltIn(object) ? skip('the API server of the target makes its own') : undefined),
 };
