@@ -14,7 +14,7 @@ import {isRestored} from './existing.ts';
 import type {RestoreFinding} from './findings.ts';
 import type {RestoreItem} from './item.ts';
 import type {RestorePlan} from './preview.ts';
-import {findPruned} from './prune.ts';
+import {findPruned, type PruneScope} from './prune.ts';
 import type {RestoreTarget} from './rules/rule.ts';
 import type {ExistingPolicy} from './session.ts';
 
@@ -37,6 +37,7 @@ export interface CompareOptions {
   plan: RestorePlan;
   target: RestoreTarget;
   existing: (object: KubeObject) => ExistingPolicy;
+  scope?: PruneScope | undefined;
   concurrency?: number;
   signal: AbortSignal;
   onProgress?: ((looked: number, all: number) => void) | undefined;

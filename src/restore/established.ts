@@ -1,4 +1,4 @@
-import type {Cluster} from '../cluster/client.ts';
+import {type Cluster, isApiError} from '../cluster/client.ts';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {listAll} from '../cluster/list.ts';
 import type {KubeObject} from '../cluster/object.ts';
@@ -47,6 +47,7 @@ export async function waitEstablished(
       waitingFor: 'custom resources to be served',
       timeoutMs: TIMEOUT_MS,
       signal,
+      intervalMs: 50,
       lastSeen: () => `not yet: ${[...unserved.keys()].join(', ')}`,
     },
   );
@@ -92,5 +93,18 @@ async function isServed(
     throw error;
   });
   const served = new Set(arrayAt(answer, 'resources').map(resource => stringAt(resource, 'name')));
-  return plurals.every(plural => served.has(plural));
+  if (!plurals.every(plural => served.has(plural))) return false;
+  // Discovery can be ahead of what serves the kind.
+  const lists = await Promise.all(
+    plurals.map(plural =>
+      cluster.request('GET', `${path}/${plural}`, {query: {limit: 1}, signal}).then(
+        () => true,
+        (error: unknown) => {
+          if (isApiError(error)) return error.status === 403;
+          throw error;
+        },
+      ),
+    ),
+  );
+  return lists.every(Boolean);
 }

@@ -116,18 +116,23 @@ export interface VolumeFindings {
   waived: string[];
 }
 
-/** Names claims whose contents are not in the snapshot: an unprotected volume never comes back silently empty. */
+/**
+ * Names claims whose contents are not in the snapshot: an unprotected volume never comes back silently empty.
+ * @param inTarget claims that are there already, written `namespace/name`: they keep what they hold
+ */
 export function findEmptyVolumes(
   index: ObjectIndex,
   saved: readonly SavedVolume[],
   policy: RestorePolicy,
+  inTarget?: ReadonlySet<string>,
 ): VolumeFindings {
   const held = new Set(saved.flatMap(volume => volume.pvcs.map(name => `${volume.namespace}/${name}`)));
   const waivers = policy.emptyVolumes.map(compileClaimMatch);
   const result: VolumeFindings = {findings: [], waived: []};
   for (const use of claimUses(index)) {
     const {namespace, name} = use.claim.metadata;
-    if (held.has(`${namespace}/${name}`)) continue;
+    const place = `${namespace}/${name}`;
+    if (held.has(place) || inTarget?.has(place)) continue;
     const ref = objectRef(use.claim);
     if (waivers.some(fits => fits(use))) result.waived.push(ref);
     else

@@ -92,6 +92,10 @@ export interface RestoreWave {
   items: readonly RestoreItem[];
 }
 
+/** What a wave is called in progress: those of owned objects come after their owners'. */
+export const waveTitle = ({name, layer}: Pick<RestoreWave, 'name' | 'layer'>) =>
+  layer === 0 ? name : `${name}, owned`;
+
 /**
  * Puts objects into waves, and within a wave owners before what they own, so that most ownerReferences can be written
  * with the owner's new UID at once. The same objects in any order give the same waves; each object is in one wave.

@@ -25,7 +25,7 @@ import {Presence} from './presence.ts';
 import {type ObjectReference, referencesOf} from './references.ts';
 import type {RestoreMode, RestoreTarget} from './rules/rule.ts';
 import {memorySource, type ObjectSource} from './source.ts';
-import {findInTarget, findQuotas} from './target-findings.ts';
+import {findQuotas, findTerminating, ImageFindings} from './target-findings.ts';
 
 export interface RestoreInput {
   /** Where the objects come from; those in memory are kept whole. */
@@ -90,6 +90,7 @@ export async function planRestore(input: RestoreInput): Promise<RestorePlan> {
   const plan = emptyPlan(mode);
   const kept: RestoreItem[] = [];
   const context = [...lookups];
+  const images = new ImageFindings(target);
   const references = new Map<RestoreItem, ObjectReference[]>();
   for await (const entry of source.objects(() => true)) {
     plan.expected += 1;
@@ -100,7 +101,8 @@ export async function planRestore(input: RestoreInput): Promise<RestorePlan> {
     kept.push(item.item);
     const needed = referencesOf(item.whole);
     if (needed.length > 0) references.set(item.item, needed);
-    plan.findings.push(...findInTarget(item.item.ref, item.whole, target));
+    plan.findings.push(...findTerminating(item.whole, target));
+    images.note(item.whole);
   }
   plan.load = loader(source, arrive, prepare);
 
@@ -126,8 +128,9 @@ export async function planRestore(input: RestoreInput): Promise<RestorePlan> {
     ...findMissing(references, present),
     ...findUnserved(items, target),
     ...findQuotas(items, target),
+    ...images.findings(),
   );
-  judgeVolumes(plan, index, input.volumes, policy);
+  judgeVolumes(plan, index, input, policy);
   plan.findings.sort(bySeverity);
   return plan;
 }
@@ -243,11 +246,11 @@ function dropLostOwners(items: readonly RestoreItem[], present: Presence, plan: 
 function judgeVolumes(
   plan: RestorePlan,
   index: ObjectIndex,
-  volumes: readonly SavedVolume[] | undefined,
+  {volumes, target}: RestoreInput,
   policy: RestorePolicy,
 ): void {
   if (volumes === undefined) return;
-  const {findings, waived} = findEmptyVolumes(index, volumes, policy);
+  const {findings, waived} = findEmptyVolumes(index, volumes, policy, target.claims);
   plan.findings.push(...findings);
   plan.notTested.push(
     ...waived.map(ref => ({what: ref, reason: 'the plan lets its volume come back empty'})),

@@ -17,8 +17,8 @@ import type {ExistingPolicy} from './session.ts';
 export interface PruneScope {
   /** Namespaces of the target that the snapshot covers. */
   namespaces: readonly string[];
-  /** Kinds that the snapshot has objects of, written `ConfigMap`, `Deployment.apps`; a kind that is named for pruning counts too. */
-  kinds: ReadonlySet<string>;
+  /** Kinds that the snapshot has objects of, or that were named. */
+  covers(type: ResourceType): boolean;
   selection?: Selection | undefined;
 }
 
@@ -54,7 +54,7 @@ export async function findPruned(options: PruneOptions): Promise<PrunedObject[]>
     type =>
       type.namespaced &&
       type.verbs.includes('delete') &&
-      scope.kinds.has(groupKind(type)) &&
+      scope.covers(type) &&
       NEVER_RECREATED[groupKind(type)] === undefined &&
       (scope.selection?.type(type) ?? true),
   );

@@ -2,7 +2,8 @@ import {z} from 'zod';
 import {EXISTING_POLICIES} from './session.ts';
 
 const policy = z.enum(EXISTING_POLICIES);
-const list = z.array(z.string()).optional();
+const names = z.array(z.string()).readonly();
+const list = names.optional();
 
 /**
  * Everything that makes a restore what it is. It is the first line of the journal, so that a restore that was broken off
@@ -21,7 +22,7 @@ export const restoreRequestSchema = z.object({
     server: z.string(),
   }),
   select: z.object({
-    namespaces: z.array(z.string()),
+    namespaces: names,
     excludeNamespaces: list,
     clusterScoped: z.enum(['referenced', 'all', 'none']),
     kinds: list,

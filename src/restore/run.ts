@@ -4,7 +4,7 @@ import {mapPool} from '../std/pool.ts';
 import {restoreObject} from './create.ts';
 import {waitEstablished} from './established.ts';
 import type {RestoreItem} from './item.ts';
-import type {RestoreWave} from './order.ts';
+import {type RestoreWave, waveTitle} from './order.ts';
 import {relinkOwners} from './owners.ts';
 import {waitReadyFor} from './ready.ts';
 import {type ObjectOutcome, type RestoreOptions, type RestoreSession, restoreSession} from './session.ts';
@@ -42,7 +42,7 @@ async function restoreWave(
   wave: RestoreWave,
   concurrency: number,
 ): Promise<ObjectOutcome[]> {
-  const name = wave.layer === 0 ? wave.name : `${wave.name}, owned`;
+  const name = waveTitle(wave);
   await waitReadyFor(session, wave);
   const began = performance.now();
   session.emit({type: 'wave-started', wave: name, objects: wave.items.length});

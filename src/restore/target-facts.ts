@@ -38,12 +38,13 @@ export async function readTargetFacts(
   const typeOf = (kind: string) => types.find(type => groupKind(type) === kind);
   const list = (kind: string) => listKnown(cluster, typeOf(kind), signal);
   const storageType = typeOf('StorageClass.storage.k8s.io');
-  const [classes, namespaces, services, quotas, nodes, ...taken] = await Promise.all([
+  const [classes, namespaces, services, quotas, nodes, claims, ...taken] = await Promise.all([
     storageType ? listAll(cluster, storageType, {signal}) : [],
     list('Namespace'),
     list('Service'),
     list('ResourceQuota'),
     list('Node'),
+    list('PersistentVolumeClaim'),
     ...TAKEN.map(list),
   ]);
   const storageClasses = classes.map(object => ({
@@ -59,6 +60,9 @@ export async function readTargetFacts(
     ...(services ? {nodePorts: nodePortsOf(services)} : {}),
     ...(quotas ? {quotas: quotas.map(quotaOf)} : {}),
     ...(nodes ? {images: imagesOf(nodes)} : {}),
+    ...(claims
+      ? {claims: new Set(claims.map(({metadata}) => `${metadata.namespace}/${metadata.name}`))}
+      : {}),
     taken: new Set(taken.flatMap(objects => (objects ?? []).map(keyOf))),
   };
 }

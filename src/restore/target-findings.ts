@@ -1,4 +1,4 @@
-import type {KubeObject} from '../cluster/object.ts';
+import {type KubeObject, objectRef} from '../cluster/object.ts';
 import {groupKind} from '../snapshot/exclude.ts';
 import {podSpecIn} from '../snapshot/pod-spec.ts';
 import {arrayAt, at, numberAt, objectAt, stringAt} from '../std/json-at.ts';
@@ -7,13 +7,10 @@ import type {RestoreItem} from './item.ts';
 import {quantityOf} from './quantity.ts';
 import type {RestoreTarget} from './rules/rule.ts';
 
-/** What of one object the target cannot carry out, as far as it can be told from its facts. */
-export function findInTarget(ref: string, object: KubeObject, target: RestoreTarget): RestoreFinding[] {
-  return [...findTerminating(ref, object, target), ...findImages(ref, object, target)];
-}
-
-function findTerminating(ref: string, object: KubeObject, target: RestoreTarget): RestoreFinding[] {
+/** A namespace that is being deleted in the target is one clear finding, instead of one for each object in it. */
+export function findTerminating(object: KubeObject, target: RestoreTarget): RestoreFinding[] {
   if (object.kind !== 'Namespace' || !target.terminating?.has(object.metadata.name)) return [];
+  const ref = objectRef(object);
   const message = `${ref} is being deleted in the target: nothing can be created in it until it is gone`;
   return [{severity: 'error', ref, message}];
 }
@@ -21,20 +18,38 @@ function findTerminating(ref: string, object: KubeObject, target: RestoreTarget)
 /** Registries that only the source can reach: on its nodes, or a Service of it. */
 const INSIDE = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$|\.svc(\.cluster\.local)?(:\d+)?$/;
 
-/** Images that the target cannot pull, because their registry is a part of the source. */
-function findImages(ref: string, object: KubeObject, {images}: RestoreTarget): RestoreFinding[] {
-  const spec = podSpecIn(object);
-  if (!spec) return [];
-  const named = ['initContainers', 'containers'].flatMap(list =>
-    arrayAt(spec, list).map(container => stringAt(container, 'image') ?? ''),
-  );
-  return [...new Set(named)]
-    .filter(image => INSIDE.test(image.split('/')[0] ?? '') && image.includes('/') && !images?.has(image))
-    .map(image => ({
+/** Images that the target cannot pull, because their registry is a part of the source, with what runs them. */
+export class ImageFindings {
+  readonly #images: ReadonlySet<string> | undefined;
+  readonly #users = new Map<string, string[]>();
+
+  constructor({images}: RestoreTarget) {
+    this.#images = images;
+  }
+
+  note(object: KubeObject): void {
+    const spec = podSpecIn(object);
+    if (!spec) return;
+    const ref = objectRef(object);
+    for (const list of ['initContainers', 'containers']) {
+      for (const container of arrayAt(spec, list)) {
+        const image = stringAt(container, 'image') ?? '';
+        if (!image.includes('/') || !INSIDE.test(image.split('/')[0] ?? '') || this.#images?.has(image))
+          continue;
+        const users = this.#users.get(image) ?? [];
+        if (users.at(-1) !== ref) users.push(ref);
+        this.#users.set(image, users);
+      }
+    }
+  }
+
+  findings(): RestoreFinding[] {
+    return [...this.#users].map(([image, [first = '', ...others]]) => ({
       severity: 'warning',
-      ref,
-      message: `${ref}: image ${image} is named by a registry of the source, which the target cannot reach`,
+      ref: first,
+      message: `image ${image} of ${first}${others.length > 0 ? ` and ${others.length} more` : ''} is named by a registry of the source, which the target cannot reach, and no node of the target holds it`,
     }));
+  }
 }
 
 /** Quotas of namespaces that are there already, and that what is restored would go beyond. */

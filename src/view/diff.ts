@@ -63,7 +63,8 @@ function renderObjects(diffs: readonly ObjectDiff[], paint: Paint): string[] {
   return lines;
 }
 
-function renderField({path, before, after}: FieldChange, paint: Paint): string[] {
+/** One field that changed, on one line or on several. */
+export function renderField({path, before, after}: FieldChange, paint: Paint): string[] {
   const name = formatPath(path);
   const [old, now] = [textOf(before), textOf(after)];
   if (old !== undefined && now !== undefined && isLong(old, now))

@@ -3,16 +3,16 @@ import {createObject, patchObject, readObject} from '../../src/cluster/apply.ts'
 import {type Cluster, connectCluster} from '../../src/cluster/client.ts';
 import {discoverResources} from '../../src/cluster/discover.ts';
 import {type KubeObject, objectRef} from '../../src/cluster/object.ts';
-import {objectPath, ResourceMap} from '../../src/cluster/resource-map.ts';
+import {ResourceMap} from '../../src/cluster/resource-map.ts';
 import type {StoredObject} from '../../src/repository/object-set.ts';
 import {summarizeRestore} from '../../src/restore/completeness.ts';
-import {waitEstablished} from '../../src/restore/established.ts';
 import {planRestore} from '../../src/restore/preview.ts';
 import type {RestoreMode} from '../../src/restore/rules/rule.ts';
 import {type ObjectOutcome, restoreWaves, UidMap} from '../../src/restore/run.ts';
 import {readTargetFacts} from '../../src/restore/target-facts.ts';
 import {captureAll} from '../bed/capture.ts';
 import {type ControlPlane, startControlPlane} from '../bed/control-plane.ts';
+import {fill} from './fill.ts';
 import {MIXED_SET, OWNED_SET} from './mixed-set.ts';
 
 const {signal} = new AbortController();
@@ -25,47 +25,6 @@ async function startCluster(): Promise<Cluster> {
   const cluster = await connectCluster({kubeconfig: plane.kubeconfig});
   clusters.push(cluster);
   return cluster;
-}
-
-/** Fills a cluster with the mixed set: owners, states of jobs, and all. */
-async function fill(cluster: Cluster): Promise<void> {
-  const [definition, ...objects] = MIXED_SET;
-  if (!definition) throw new Error('the mixed set is empty');
-  const create = async (object: KubeObject) =>
-    createObject(cluster, new ResourceMap(await discoverResources(cluster, {signal})).of(object), object);
-  await create(definition);
-  await waitEstablished(cluster, [definition], signal);
-  const types = new ResourceMap(await discoverResources(cluster, {signal}));
-  for (const object of objects) await createObject(cluster, types.of(object), object);
-  for (const {object, owner, controller = false} of OWNED_SET) {
-    const type = types.of({...owner, metadata: {name: owner.name}});
-    const uid = (await readObject(cluster, type, {name: owner.name, namespace: 'shop'}))?.metadata.uid ?? '';
-    await createObject(cluster, types.of(object), {
-      ...object,
-      metadata: {...object.metadata, ownerReferences: [{...owner, uid, controller}]},
-    });
-  }
-  const now = new Date().toISOString().replace(/\.\d+Z/, 'Z');
-  const condition = (type: string) => ({type, status: 'True', lastTransitionTime: now, lastProbeTime: now});
-  for (const [name, status] of [
-    [
-      'complete',
-      {
-        startTime: now,
-        completionTime: now,
-        succeeded: 1,
-        conditions: [condition('SuccessCriteriaMet'), condition('Complete')],
-      },
-    ],
-    ['failed', {startTime: now, failed: 1, conditions: [condition('FailureTarget'), condition('Failed')]}],
-  ] as const) {
-    const job = types.named('jobs.batch');
-    if (!job) throw new Error('no jobs');
-    await cluster.request('PATCH', `${objectPath(job, {name, namespace: 'shop'})}/status`, {
-      contentType: 'application/merge-patch+json',
-      body: {status},
-    });
-  }
 }
 
 async function capture(cluster: Cluster, namespaces = ['shop']): Promise<StoredObject[]> {

@@ -34,6 +34,8 @@ export interface RestoreTarget {
   /** Node ports in use, with the Service that has them, written `shop/web`. */
   nodePorts?: ReadonlyMap<number, string>;
   quotas?: readonly TargetQuota[];
+  /** Claims that are there already, written `shop/data-db-0`. */
+  claims?: ReadonlySet<string>;
   /** Keys of cluster-wide objects whose names a copy must not take. */
   taken?: ReadonlySet<string>;
   /** Images that nodes of the target hold, by every name. */
