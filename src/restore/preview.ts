@@ -13,7 +13,7 @@ import {
 import {type GroupedItems, groupItems, type RestoreGroup} from './groups.ts';
 import {RESTORE_GUARDS} from './guards/names.ts';
 import {indexObjects, type ObjectIndex, type SnapshotObject} from './index-objects.ts';
-import {type ObjectOrigin, RestoreItem} from './item.ts';
+import {compareItems, type ObjectOrigin, RestoreItem} from './item.ts';
 import {compileNamespaceMap, type NamespaceMap} from './namespace-map.ts';
 import {findOperators} from './operators.ts';
 import {orderItems, type RestoreWave} from './order.ts';
@@ -108,7 +108,7 @@ export async function planRestore(input: RestoreInput): Promise<RestorePlan> {
 
   const index = indexObjects(context);
   const present = new Presence(kept);
-  const items = dropLostOwners(kept, present, plan);
+  const items = dropLostOwners(kept.sort(compareItems), present, plan);
   plan.owners = ownersOf(items);
   const operators = findOperators(index);
   const grouped = inert ? groupItems(items, groupsOf(policy), operators, mode) : asOne(items);
