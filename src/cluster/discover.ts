@@ -126,8 +126,10 @@ function typesOf(group: Group): ResourceType[] {
 
 const servedOf = ({metadata, versions}: Group) =>
   versions.flatMap(({version, resources}) =>
-    resources.flatMap(({responseKind}) =>
-      responseKind ? [`${apiVersionOf({group: metadata.name, version})} ${responseKind.kind}`] : [],
+    resources.flatMap(({responseKind, verbs}) =>
+      responseKind && verbs.includes('list')
+        ? [`${apiVersionOf({group: metadata.name, version})} ${responseKind.kind}`]
+        : [],
     ),
   );
 

@@ -2,7 +2,7 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {applyObject, createObject, deleteObject, patchObject, readObject} from '../../src/cluster/apply.ts';
 import {type Cluster, connectCluster, isApiError} from '../../src/cluster/client.ts';
 import {CORE_TYPES} from '../../src/cluster/core-types.ts';
-import {discoverResources} from '../../src/cluster/discover.ts';
+import {discover, discoverResources} from '../../src/cluster/discover.ts';
 import {discoverLegacy} from '../../src/cluster/discover-legacy.ts';
 import {judgeHealth} from '../../src/cluster/health.ts';
 import {listAll, listObjects} from '../../src/cluster/list.ts';
@@ -183,7 +183,7 @@ describe('discovery', () => {
     expect(map.named('deploy')).toBe(map.named('Deployments.apps'));
     expect(types.some(type => type.plural.includes('/'))).toBe(false);
     expect(types.every(type => type.verbs.includes('list'))).toBe(true);
-    expect(await discoverLegacy(cluster)).toEqual({types, lost: []});
+    expect(await discoverLegacy(cluster)).toEqual(await discover(cluster));
   });
 
   test('a kind that is defined later is found by the next discovery, in its preferred version', async () => {
