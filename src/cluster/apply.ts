@@ -13,11 +13,6 @@ export interface WriteOptions {
 
 const dryRunOf = (options: WriteOptions) => (options.dryRun ? 'All' : undefined);
 
-export interface CreateOptions extends WriteOptions {
-  /** The JSON of the object, which is sent as it is. */
-  bytes?: Buffer | undefined;
-}
-
 /**
  * Creates an object; nothing is read before.
  * @returns the object as the server stored it
@@ -27,12 +22,30 @@ export function createObject(
   cluster: Cluster,
   type: ResourceType,
   object: KubeObject,
-  options: CreateOptions = {},
+  options: WriteOptions = {},
 ): Promise<KubeObject> {
   return cluster.request('POST', collectionPath(type, object.metadata.namespace), {
     query: {dryRun: dryRunOf(options), fieldManager: FIELD_MANAGER},
-    body: options.bytes ?? object,
+    body: object,
     action: `create ${objectRef(object)}`,
+    signal: options.signal,
+  });
+}
+
+/**
+ * Creates an object of JSON that is sent as it is; what the server answers is not looked at.
+ * @throws ApiError, 409 `AlreadyExists` when there is one of that name
+ */
+export async function createFromBytes(
+  cluster: Cluster,
+  type: ResourceType,
+  name: ObjectName,
+  bytes: Buffer,
+  options: WriteOptions = {},
+): Promise<void> {
+  await cluster.requestBytes('POST', collectionPath(type, name.namespace), {
+    query: {dryRun: dryRunOf(options), fieldManager: FIELD_MANAGER},
+    body: bytes,
     signal: options.signal,
   });
 }

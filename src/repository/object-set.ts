@@ -151,11 +151,21 @@ export class ObjectReader {
   }
 
   /** @throws PraError OBJECT_NOT_FOUND, REPOSITORY_CORRUPT. */
-  async object({
-    type,
-    namespace,
-    name,
-  }: Pick<ObjectEntry, 'type' | 'namespace' | 'name'>): Promise<StoredObject> {
+  async object(entry: Pick<ObjectEntry, 'type' | 'namespace' | 'name'>): Promise<StoredObject> {
+    const {shard, at} = await this.find(entry);
+    return readAt(this.frames, this.root, shard, at);
+  }
+
+  /**
+   * The JSON of an object that was read before and so is known to be one.
+   * @throws PraError OBJECT_NOT_FOUND, REPOSITORY_CORRUPT.
+   */
+  async bytes(entry: Pick<ObjectEntry, 'type' | 'namespace' | 'name'>): Promise<Buffer> {
+    const {shard, at} = await this.find(entry);
+    return bytesAt(this.frames, shard, at);
+  }
+
+  private async find({type, namespace, name}: Pick<ObjectEntry, 'type' | 'namespace' | 'name'>) {
     const shard = await this.shard(type, namespace);
     const at = placeOf(shard.names, name);
     if (at === undefined)
@@ -163,7 +173,7 @@ export class ObjectReader {
         'OBJECT_NOT_FOUND',
         `${type.kind} ${namespace}/${name} is not in snapshot ${this.root.id}`,
       );
-    return readAt(this.frames, this.root, shard, at);
+    return {shard, at};
   }
 }
 
@@ -194,11 +204,15 @@ async function* select(
   }
 }
 
+async function bytesAt(frames: FrameCache, shard: Shard, index: number): Promise<Buffer> {
+  const [frame, offset = 0, length = 0] = [shard.frames[index], shard.offsets[index], shard.lengths[index]];
+  if (!frame) throw new PraError('BUG', `${shard.names[index]} lies nowhere`);
+  return (await frames.read(frame)).subarray(offset, offset + length);
+}
+
 async function readAt(frames: FrameCache, root: Root, shard: Shard, index: number): Promise<StoredObject> {
   const entry = entryOf(shard, index);
-  const [frame, offset = 0, length = 0] = [shard.frames[index], shard.offsets[index], shard.lengths[index]];
-  if (!frame) throw new PraError('BUG', `${entry.name} lies nowhere`);
-  const body = (await frames.read(frame)).subarray(offset, offset + length);
+  const body = await bytesAt(frames, shard, index);
   const object = parse(body);
   if (
     !object ||
@@ -209,7 +223,7 @@ async function readAt(frames: FrameCache, root: Root, shard: Shard, index: numbe
       'REPOSITORY_CORRUPT',
       `${entry.type.kind} ${entry.namespace}/${entry.name} of snapshot ${root.id} is damaged`,
       {
-        why: `${packKey(frame.pack)} holds something else where it should lie`,
+        why: `${packKey(shard.frames[index]?.pack ?? '')} holds something else where it should lie`,
         next: ['use another snapshot: pra snapshot list'],
       },
     );

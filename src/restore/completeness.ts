@@ -1,6 +1,7 @@
 import {PraError} from '../errors.ts';
+import type {RestoreItem} from './item.ts';
 import type {RestorePlan} from './preview.ts';
-import type {ObjectOutcome} from './session.ts';
+import {ItemOutcome, type ObjectOutcome} from './session.ts';
 
 export interface KindCompleteness {
   kind: string;
@@ -35,15 +36,12 @@ export function summarizeRestore(plan: RestorePlan, outcomes: readonly ObjectOut
   const failures: Completeness['failures'] = [];
   const skips: Completeness['skips'] = plan.skipped.map(({ref, reason}) => ({ref, reason}));
   for (const {kind} of plan.skipped) count(kindOf(kind), 'skipped');
-  const told = new Map(outcomes.filter(outcome => !outcome.followUp).map(outcome => [outcome.ref, outcome]));
-  for (const {ref, kind} of plannedObjects(plan)) {
-    const {outcome, reason = ''} = told.get(ref) ?? {
-      outcome: 'failed',
-      reason: 'not reached: the restore ended before it',
-    };
-    if (outcome === 'failed') failures.push({ref, reason});
-    if (outcome === 'skipped') skips.push({ref, reason});
-    count(kindOf(kind), outcome);
+  const told = toldOf(outcomes);
+  for (const item of plannedObjects(plan)) {
+    const {outcome, reason = ''} = told(item) ?? UNREACHED;
+    if (outcome === 'failed') failures.push({ref: item.ref, reason});
+    if (outcome === 'skipped') skips.push({ref: item.ref, reason});
+    count(kindOf(item.object.kind), outcome);
   }
   for (const {ref, outcome, reason = '', followUp} of outcomes)
     if (followUp && outcome === 'failed') failures.push({ref, reason});
@@ -61,9 +59,26 @@ export function summarizeRestore(plan: RestorePlan, outcomes: readonly ObjectOut
 }
 
 /** What the plan creates, in waves and with groups, each object once. */
-function plannedObjects(plan: RestorePlan): {ref: string; kind: string}[] {
+function plannedObjects(plan: RestorePlan): RestoreItem[] {
   const items = [...plan.waves.flatMap(wave => wave.items), ...plan.groups.flatMap(group => group.late)];
-  return items.filter(item => !item.followUp).map(({ref, object}) => ({ref, kind: object.kind}));
+  return items.filter(item => !item.followUp);
+}
+
+const UNREACHED: Pick<ObjectOutcome, 'outcome' | 'reason'> = {
+  outcome: 'failed',
+  reason: 'not reached: the restore ended before it',
+};
+
+/** Finds the last outcome of an item, by the item itself where the outcome knows it: names of many take memory. */
+function toldOf(outcomes: readonly ObjectOutcome[]): (item: RestoreItem) => ObjectOutcome | undefined {
+  const byItem = new Map<RestoreItem, ObjectOutcome>();
+  const byRef = new Map<string, ObjectOutcome>();
+  for (const outcome of outcomes) {
+    if (outcome.followUp) continue;
+    if (outcome instanceof ItemOutcome) byItem.set(outcome.item, outcome);
+    else byRef.set(outcome.ref, outcome);
+  }
+  return item => (byRef.size > 0 ? byRef.get(item.ref) : undefined) ?? byItem.get(item);
 }
 
 function count(kind: KindCompleteness, outcome: ObjectOutcome['outcome']): void {

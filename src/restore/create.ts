@@ -1,5 +1,5 @@
 import {type ApiError, isApiError} from '../cluster/api-error.ts';
-import {applyObject, createObject, deleteObject, readObject} from '../cluster/apply.ts';
+import {applyObject, createFromBytes, createObject, deleteObject, readObject} from '../cluster/apply.ts';
 import type {KubeObject} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
 import {groupKindOf} from '../snapshot/exclude.ts';
@@ -8,7 +8,7 @@ import {isRestored} from './existing.ts';
 import type {RestoreItem} from './item.ts';
 import {relinkOwners, withOwners} from './owners.ts';
 import type {LoadedObject} from './preview.ts';
-import type {ObjectOutcome, RestoreSession} from './session.ts';
+import {ItemOutcome, type ObjectOutcome, type RestoreSession} from './session.ts';
 
 type Result = Pick<ObjectOutcome, 'outcome' | 'reason'>;
 
@@ -23,21 +23,21 @@ const DELETION_MS = 60_000;
  * @throws PraError CLUSTER_UNREACHABLE, CLUSTER_UNAUTHORIZED, RESTORE_FAILED: what concerns every further object too.
  */
 export async function restoreObject(session: RestoreSession, item: RestoreItem): Promise<ObjectOutcome> {
-  const earlier = session.done.get(writeName(item));
+  const earlier = session.done.size > 0 ? session.done.get(writeName(item)) : undefined;
   if (earlier && earlier.outcome !== 'failed') {
     if (earlier.uid !== undefined) session.uids.set(item.key, earlier.uid);
+    // It may have been created before its owners, and the run ended before the second pass.
+    if (item.object.metadata.ownerReferences !== undefined) session.uids.unlinked.push(item);
     return earlier;
   }
   const {references, complete} = relinkOwners(item.object, session.uids);
   const loaded = await session.plan.load(item);
-  const object = withOwners(loaded.object, references);
-  const isRaw = object === loaded.object;
-  const result = await attempt(session, item, {object, bytes: isRaw ? loaded.bytes : undefined});
+  const isOwned = item.object.metadata.ownerReferences !== undefined;
+  const wanted = isOwned ? {object: withOwners(loaded.object, references)} : loaded;
+  const result = await attempt(session, item, wanted);
   if (!complete && result.outcome !== 'failed') session.uids.unlinked.push(item);
-  const outcome: ObjectOutcome = {ref: item.ref, kind: item.object.kind, ...result};
-  if (item.followUp) outcome.followUp = true;
-  const uid = session.plan.owners.size > 0 ? session.uids.get(item.key) : undefined;
-  if (uid !== undefined) outcome.uid = uid;
+  const uid = isOwner(session, item) ? session.uids.get(item.key) : undefined;
+  const outcome = new ItemOutcome(item, result, uid);
   session.emit({type: 'object', outcome});
   return outcome;
 }
@@ -60,17 +60,18 @@ async function attempt(session: RestoreSession, item: RestoreItem, loaded: Loade
 }
 
 async function create(session: RestoreSession, item: RestoreItem, loaded: LoadedObject): Promise<Result> {
-  const {object, bytes} = loaded;
+  const {cluster, signal} = session;
   try {
-    const created = await createObject(session.cluster, item.type, object, {bytes, signal: session.signal});
-    remember(session, item, created);
-    return {outcome: session.altered.has(item.ref) ? 'changed' : 'created'};
+    if (loaded.bytes && !isOwner(session, item))
+      await createFromBytes(cluster, item.type, item.object.metadata, loaded.bytes, {signal});
+    else remember(session, item, await createObject(cluster, item.type, loaded.object, {signal}));
+    return {outcome: !item.isRaw && session.altered.has(item.ref) ? 'changed' : 'created'};
   } catch (error) {
     if (isApiError(error, 409) && error.reason === 'AlreadyExists')
-      return reconcile(session, item, object, error);
+      return reconcile(session, item, loaded.object, error);
     // A Service that is there holds its node port, which the API server says instead of that it is there.
     if (isApiError(error, 422) && item.object.kind === 'Service')
-      return reconcile(session, item, object, error);
+      return reconcile(session, item, loaded.object, error);
     throw error;
   }
 }
@@ -142,10 +143,11 @@ function beingDeleted(item: RestoreItem): Result {
 }
 
 /** Only of what owns something else the UID is needed. */
-function remember({plan, uids}: RestoreSession, item: RestoreItem, {metadata}: KubeObject): void {
-  if (plan.owners.size === 0 || metadata.uid === undefined) return;
-  const {key} = item;
-  if (plan.owners.has(key)) uids.set(key, metadata.uid);
+const isOwner = ({plan}: RestoreSession, item: RestoreItem) =>
+  plan.owners.size > 0 && plan.owners.has(item.key);
+
+function remember(session: RestoreSession, item: RestoreItem, {metadata}: KubeObject): void {
+  if (metadata.uid !== undefined && isOwner(session, item)) session.uids.set(item.key, metadata.uid);
 }
 
 /** Every cluster makes these itself; they are brought to what they were, whatever becomes of others. */

@@ -79,7 +79,7 @@ class Execution {
   constructor(options: ExecuteOptions) {
     this.#options = options;
     const {cluster, plan, existing, done, readyTimeoutMs, signal, journal, onEvent} = options;
-    this.#outcomes = [...(done?.values() ?? [])];
+    this.#outcomes = [...(done?.values() ?? [])].filter(({outcome}) => outcome !== 'failed');
     this.#restore = {
       cluster,
       plan,

@@ -63,7 +63,7 @@ const entrySchema = z.discriminatedUnion('act', [
 type Entry = z.infer<typeof entrySchema>;
 
 /** Lines that wait to be written are so for this long at most, or until there are so many. */
-const FLUSH_MS = 100;
+const FLUSH_MS = 250;
 const FLUSH_CHARS = 256 * 1024;
 
 const restoresDir = () => join(stateDir(), 'restores');
@@ -71,7 +71,7 @@ const journalFile = (id: string) => join(restoresDir(), id, 'journal.ndjson');
 
 /**
  * What a restore has written, line by line, so that one that was broken off goes on where it stopped. Lines are flushed
- * to the disk together: what is lost of the last tenth of a second is found in the target again.
+ * to the disk together: what is lost of the last quarter of a second is found in the target again.
  */
 export class RestoreJournal {
   readonly id: string;
@@ -110,8 +110,8 @@ export class RestoreJournal {
     return journal;
   }
 
-  object(outcome: ObjectOutcome): void {
-    this.#append({act: 'object', ...outcome});
+  object({ref, kind, outcome, reason, uid, followUp}: ObjectOutcome): void {
+    this.#append({act: 'object', ref, kind, outcome, reason, uid, followUp});
   }
 
   deleted(ref: string): void {

@@ -38,10 +38,11 @@ export interface RestoreInput {
   namespaces?: NamespaceMap;
 }
 
-/** An object as it is to be written; `bytes` is its JSON when nothing changes it. */
+/** An object as it is to be written. */
 export interface LoadedObject {
-  object: PreparedObject['object'];
-  bytes?: Buffer | undefined;
+  readonly object: PreparedObject['object'];
+  /** Its JSON, when nothing changes it: then the object need not be made of it. */
+  readonly bytes?: Buffer | undefined;
 }
 
 /** Everything that a restore will do, worked out before anything is written. */
@@ -185,9 +186,9 @@ function loader(
   return async item => {
     if (item.isHeld) return {object: item.object};
     const origin: ObjectOrigin = item.origin ?? item;
-    const {object, bytes} = await source.read(origin);
-    if (item.isRaw) return {object, bytes};
-    return {object: prepare(arrive({type: origin.type, object}).object).object};
+    const stored = await source.read(origin);
+    if (item.isRaw) return stored;
+    return {object: prepare(arrive({type: origin.type, object: stored.object}).object).object};
   };
 }
 

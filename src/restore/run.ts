@@ -98,7 +98,8 @@ async function relinkLate(
   return outcomes.map(outcome => {
     const reason = reasons.get(outcome.ref);
     if (reason === undefined) return outcome;
-    const unlinked: ObjectOutcome = {...outcome, outcome: 'failed', reason};
+    const {ref, kind, uid, followUp} = outcome;
+    const unlinked: ObjectOutcome = {ref, kind, uid, followUp, outcome: 'failed', reason};
     session.emit({type: 'object', outcome: unlinked});
     return unlinked;
   });

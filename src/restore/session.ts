@@ -1,5 +1,6 @@
 import type {Cluster} from '../cluster/client.ts';
 import type {KubeObject} from '../cluster/object.ts';
+import type {RestoreItem} from './item.ts';
 import {UidMap} from './owners.ts';
 import type {RestorePlan} from './preview.ts';
 
@@ -18,6 +19,33 @@ export interface ObjectOutcome {
   uid?: string | undefined;
   /** The object was counted before: this is a later write of another part of it. */
   followUp?: boolean | undefined;
+}
+
+/** The outcome of an item of the plan; its name is worked out when somebody asks for it. */
+export class ItemOutcome implements ObjectOutcome {
+  readonly item: RestoreItem;
+  readonly outcome: ObjectOutcome['outcome'];
+  readonly reason: string | undefined;
+  readonly uid: string | undefined;
+
+  constructor(item: RestoreItem, {outcome, reason}: Pick<ObjectOutcome, 'outcome' | 'reason'>, uid?: string) {
+    this.item = item;
+    this.outcome = outcome;
+    this.reason = reason;
+    this.uid = uid;
+  }
+
+  get ref(): string {
+    return this.item.ref;
+  }
+
+  get kind(): string {
+    return this.item.object.kind;
+  }
+
+  get followUp(): boolean | undefined {
+    return this.item.followUp || undefined;
+  }
 }
 
 /** What a restore tells while it goes on. */

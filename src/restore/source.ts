@@ -11,8 +11,14 @@ import type {ObjectOrigin} from './item.ts';
 export interface ObjectSource {
   /** The objects of the kinds that fit, in any order. */
   objects(fits: (type: ResourceType) => boolean): AsyncIterable<SnapshotObject>;
-  /** One of them again, every digit whole; `bytes` is its JSON as the API server gave it. */
-  read(origin: ObjectOrigin): Promise<{object: KubeObject; bytes?: Buffer | undefined}>;
+  /** One of them again; `bytes` is its JSON as the API server gave it. */
+  read(origin: ObjectOrigin): Promise<StoredJson>;
+}
+
+/** An object as it is stored, which is parsed, every digit whole, only when somebody asks for it. */
+export interface StoredJson {
+  readonly object: KubeObject;
+  readonly bytes?: Buffer | undefined;
 }
 
 export interface SnapshotSourceOptions {
@@ -42,8 +48,13 @@ export async function snapshotSource(
         if (fits?.(entry) ?? true) yield entry;
     },
     async read(origin) {
-      const {bytes} = await reader.object(origin);
-      return {object: storedObjectSchema.parse(parseExactJson(bytes.toString('utf8'))), bytes};
+      const bytes = await reader.bytes(origin);
+      return {
+        bytes,
+        get object() {
+          return storedObjectSchema.parse(parseExactJson(bytes.toString('utf8')));
+        },
+      };
     },
   };
 }
