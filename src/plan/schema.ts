@@ -1,12 +1,13 @@
 import {z} from 'zod';
 import {duration, name, positiveDuration} from './schema/field.ts';
-import {group, transform} from './schema/group.ts';
+import {group} from './schema/group.ts';
 import {isolation} from './schema/guard.ts';
 import {cleanup, collection, evidence, notification, schedule} from './schema/outcome.ts';
 import {probe} from './schema/probe.ts';
 import {recoveryPoint, repository} from './schema/repository.ts';
 import {source} from './schema/source.ts';
 import {target} from './schema/target.ts';
+import {transform} from './schema/transform.ts';
 
 const objectives = z.strictObject({
   rto: positiveDuration.describe('Recovery time objective: from the declaration to green probes'),

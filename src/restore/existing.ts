@@ -1,7 +1,7 @@
 import type {KubeObject} from '../cluster/object.ts';
 import {roundedNumber} from '../std/exact-json.ts';
-import type {Json} from '../std/json.ts';
 import {isJsonObject, objectAt, stringAt, withoutAt} from '../std/json-at.ts';
+import {applyMergePatch} from '../std/merge-patch.ts';
 import {wakePatch} from './inert.ts';
 
 /**
@@ -41,7 +41,7 @@ export function isRestored(live: KubeObject, wanted: KubeObject): boolean {
   if (covers(live, wanted) || isConvertedLater(live, wanted)) return true;
   const wake = wakePatch(wanted);
   if (wake === undefined) return false;
-  const woken = mergePatch(JSON.parse(JSON.stringify(wanted)), wake);
+  const woken = applyMergePatch(JSON.parse(JSON.stringify(wanted)), wake);
   const annotations = Object.keys(objectAt(woken, 'metadata', 'annotations') ?? {});
   return covers(
     live,
@@ -56,15 +56,4 @@ function isConvertedLater(live: KubeObject, wanted: KubeObject): boolean {
     stringAt(live, 'spec', 'conversion', 'strategy') === 'Webhook' &&
     covers(live, withoutAt(wanted, ['spec', 'conversion']))
   );
-}
-
-/** Applies a JSON merge patch (RFC 7386) to a copy. */
-function mergePatch(document: Json, patch: Json): Json {
-  if (!isJsonObject(patch)) return patch;
-  const result = isJsonObject(document) ? {...document} : {};
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) Reflect.deleteProperty(result, key);
-    else result[key] = mergePatch(result[key] ?? null, value);
-  }
-  return result;
 }

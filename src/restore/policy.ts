@@ -1,6 +1,6 @@
 import type {Plan} from '../plan/schema.ts';
 import {selectorText} from '../snapshot/selector.ts';
-import type {Json} from '../std/json.ts';
+import type {Json, JsonObject} from '../std/json.ts';
 import {RESTORE_GUARDS} from './guards/names.ts';
 import type {RestoreMode} from './rules/rule.ts';
 
@@ -19,11 +19,32 @@ export interface ObjectMatch {
   namespace?: string | undefined;
   name?: string | undefined;
   selector?: string | undefined;
+  fields?: readonly FieldMatch[] | undefined;
 }
 
+/** A field that must hold a value, or be there, or not be there. */
+export interface FieldMatch {
+  /** In kubectl's dotted form; `[*]` stands for every item of a list, of which one must fit. */
+  path: string;
+  equals?: Json | undefined;
+  exists?: boolean | undefined;
+}
+
+type NameMap = Readonly<Record<string, string>>;
+
+/** A change of objects on their way; it has one of the actions (transform/index.ts). */
 export interface Transform {
-  match: ObjectMatch;
-  patch: readonly JsonPatchOperation[];
+  name?: string | undefined;
+  /** Every object when it is not given. */
+  match?: ObjectMatch | undefined;
+  patch?: readonly JsonPatchOperation[] | undefined;
+  merge?: JsonObject | undefined;
+  images?: NameMap | undefined;
+  storageClasses?: NameMap | undefined;
+  hosts?: NameMap | undefined;
+  annotations?: Readonly<Record<string, string | null>> | undefined;
+  replicas?: number | undefined;
+  drop?: readonly string[] | undefined;
   /** Modes in which it works; every mode when it is not given. */
   modes?: readonly RestoreMode[] | undefined;
 }

@@ -4,7 +4,7 @@ import {at, withoutAt} from '../std/json-at.ts';
 import type {GuardWaiver} from './policy.ts';
 import {GUARDS, RULES, rulesFor} from './rules/index.ts';
 import type {Rule, RuleContext, RuleRemark} from './rules/rule.ts';
-import {compileTransforms} from './transform.ts';
+import {compileTransforms} from './transform/index.ts';
 
 /** A remark with the rule that made it. */
 export interface RuleNote extends RuleRemark {
@@ -28,12 +28,14 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
  * Makes the pure function that turns an object of the snapshot into the object to create: rules, then the plan's
  * transforms, then the guards, which so have the last word.
  */
-export function compilePreparation(context: RuleContext): (object: KubeObject) => PreparedObject {
+export function compilePreparation(
+  context: RuleContext,
+  transformer = compileTransforms(context.policy.transforms, context.mode),
+): (object: KubeObject) => PreparedObject {
   const rulesOf = rulesFor(RULES);
   const guardsOf = rulesFor(GUARDS);
-  const transform = compileTransforms(context.policy.transforms, context.mode);
   const waiverOf = compileWaivers(context.policy.waivers);
-  const transformRule: Rule = {name: 'transform', kinds: 'all', apply: object => transform(object)};
+  const transformRule: Rule = {name: 'transform', kinds: 'all', apply: object => transformer.apply(object)};
   return original => {
     const prepared: PreparedObject = {action: 'keep', object: original, notes: [], waived: []};
     for (const rule of [...rulesOf(original), transformRule, ...guardsOf(original)]) {

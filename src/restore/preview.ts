@@ -26,6 +26,7 @@ import {type ObjectReference, referencesOf} from './references.ts';
 import type {RestoreMode, RestoreTarget} from './rules/rule.ts';
 import {memorySource, type ObjectSource} from './source.ts';
 import {findQuotas, findTerminating, ImageFindings} from './target-findings.ts';
+import {compileTransforms} from './transform/index.ts';
 
 export interface RestoreInput {
   /** Where the objects come from; those in memory are kept whole. */
@@ -87,7 +88,8 @@ export async function planRestore(input: RestoreInput): Promise<RestorePlan> {
   const {find} = indexObjects(lookups);
   const arrive = compileArrival({target, map, find});
   const inert = mode === 'drill' || policy.groups.length > 0;
-  const prepare = compilePreparation({mode, inert, target, policy, find});
+  const transformer = compileTransforms(policy.transforms, mode);
+  const prepare = compilePreparation({mode, inert, target, policy, find}, transformer);
   const plan = emptyPlan(mode);
   const kept: RestoreItem[] = [];
   const context = [...lookups];
@@ -124,17 +126,25 @@ export async function planRestore(input: RestoreInput): Promise<RestorePlan> {
   }
   plan.waves = orderItems([...grouped.items, ...restoreConversions(index, grouped.items)], operators);
   plan.notTested = [...grouped.notTested];
-  plan.findings.push(
+  plan.findings = [
+    ...plan.findings,
     ...grouped.findings,
     ...findMissing(references, present),
     ...findUnserved(items, target),
     ...findQuotas(items, target),
     ...images.findings(),
-  );
+    ...transformer.unused().map(unusedTransform),
+  ];
   judgeVolumes(plan, index, input, policy);
   plan.findings.sort(bySeverity);
   return plan;
 }
+
+const unusedTransform = (title: string): RestoreFinding => ({
+  severity: 'warning',
+  ref: title,
+  message: `${title} fits no object of the selection`,
+});
 
 const emptyPlan = (mode: RestoreMode): RestorePlan => ({
   mode,
@@ -252,7 +262,7 @@ function judgeVolumes(
 ): void {
   if (volumes === undefined) return;
   const {findings, waived} = findEmptyVolumes(index, volumes, policy, target.claims);
-  plan.findings.push(...findings);
+  for (const finding of findings) plan.findings.push(finding);
   plan.notTested.push(
     ...waived.map(ref => ({what: ref, reason: 'the plan lets its volume come back empty'})),
   );

@@ -32,7 +32,7 @@ export async function restoreWaves(options: WavesOptions): Promise<ObjectOutcome
   const outcomes: ObjectOutcome[] = [];
   for (const wave of plan.waves.filter(candidate => candidate.when === when)) {
     session.signal.throwIfAborted();
-    outcomes.push(...(await restoreWave(session, wave, concurrency)));
+    for (const outcome of await restoreWave(session, wave, concurrency)) outcomes.push(outcome);
   }
   return relinkLate(session, outcomes, concurrency);
 }

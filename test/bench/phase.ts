@@ -211,7 +211,7 @@ async function restore() {
   const ms = performance.now() - began;
   await cluster.close();
   if (result !== 'complete')
-    throw new Error(`the restore is ${result}: ${summary.failures[0]?.reason ?? String(error)}`);
+    throw new Error(`the restore is ${result}: ${summary.failures[0]?.reason}`, {cause: error});
   return {ms, objects: summary.kinds.reduce((sum, kind) => sum + kind.restored, 0), plannedMs};
 }
 

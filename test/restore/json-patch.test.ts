@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
-import {applyJsonPatch} from '../../src/restore/json-patch.ts';
 import type {JsonPatchOperation} from '../../src/restore/policy.ts';
+import {applyJsonPatch} from '../../src/restore/transform/json-patch.ts';
 import type {Json} from '../../src/std/json.ts';
 
 /** Examples of RFC 6902, appendix A, by their number there. */

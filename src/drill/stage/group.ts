@@ -55,7 +55,7 @@ function startStep(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDe
         signal: step.signal,
         onEvent: event => tell(step, event),
       });
-      run.outcomes.push(...started.outcomes);
+      for (const outcome of started.outcomes) run.outcomes.push(outcome);
       const sick = started.workloads.filter(
         workload => workload.state !== 'healthy' && workload.state !== 'suspended',
       );

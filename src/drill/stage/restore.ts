@@ -63,7 +63,7 @@ export function previewStep(run: DrillRun): StepDefinition {
           count: items.length,
         });
       }
-      run.log.notTested.push(...plan.notTested);
+      for (const entry of plan.notTested) run.log.notTested.push(entry);
       return `${plan.waves.length} waves, ${plan.changes.length} changes, ${plan.skipped.length} left out`;
     },
   };
@@ -96,7 +96,7 @@ export function objectsStep(run: DrillRun): StepDefinition {
         signal: step.signal,
         onEvent: event => tell(step, event),
       });
-      run.outcomes.push(...outcomes);
+      for (const outcome of outcomes) run.outcomes.push(outcome);
       const failed = outcomes.filter(outcome => outcome.outcome === 'failed');
       run.failures.push(
         ...failed.map(
@@ -131,7 +131,7 @@ export function lateObjectsStep(run: DrillRun, dependsOn: string[]): StepDefinit
         signal: step.signal,
         onEvent: event => tell(step, event),
       });
-      run.outcomes.push(...outcomes);
+      for (const outcome of outcomes) run.outcomes.push(outcome);
       return `${outcomes.length} objects`;
     },
   };

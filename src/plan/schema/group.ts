@@ -1,38 +1,5 @@
 import {z} from 'zod';
-import {evenIfWrong, jsonValue, modes, name, nameOrGlob, positiveDuration, selectorText} from './field.ts';
-
-const patchOperation = z.strictObject({
-  op: z.enum(['add', 'remove', 'replace', 'move', 'copy', 'test']).describe('Operation'),
-  path: z
-    .string()
-    .regex(/^(\/|$)/, 'must be a JSON pointer, such as /spec/replicas')
-    .describe('JSON pointer of what it changes'),
-  from: z
-    .string()
-    .regex(/^(\/|$)/, 'must be a JSON pointer')
-    .optional()
-    .describe('JSON pointer of move and copy'),
-  value: jsonValue.optional().describe('Value of add, replace and test'),
-});
-
-/** A change of objects on their way into the target. */
-export const transform = z.strictObject({
-  name: z.string().min(1).optional().describe('Name in reports'),
-  match: z
-    .strictObject({
-      group: z.string().optional().describe('API group'),
-      kind: z.string().min(1).optional().describe('Kind'),
-      namespace: nameOrGlob.optional().describe('Namespace'),
-      name: z.string().min(1).optional().describe('Name of the object, or a glob'),
-      selector: selectorText.optional().describe('Labels'),
-    })
-    .refine(value => Object.keys(value).length > 0, {
-      error: 'must say which objects: group, kind, namespace, name or selector',
-    })
-    .describe('Objects that it changes; all that is given must fit'),
-  patch: z.array(patchOperation).min(1).describe('JSON patch, RFC 6902'),
-  modes: modes.optional().describe('Runs in which it works; all by default'),
-});
+import {evenIfWrong, modes, name, nameOrGlob, positiveDuration, selectorText} from './field.ts';
 
 const manual = z.strictObject({
   text: z.string().min(1).describe('What is to be done'),

@@ -1,7 +1,7 @@
 import {isDeepStrictEqual} from 'node:util';
-import {PraError} from '../errors.ts';
-import type {Json} from '../std/json.ts';
-import type {JsonPatchOperation} from './policy.ts';
+import {PraError} from '../../errors.ts';
+import type {Json} from '../../std/json.ts';
+import type {JsonPatchOperation} from '../policy.ts';
 
 /**
  * Applies a JSON patch (RFC 6902) to a copy of a document.
