@@ -5,6 +5,7 @@ import {isolation} from './schema/guard.ts';
 import {cleanup, collection, evidence, notification, schedule} from './schema/outcome.ts';
 import {probe} from './schema/probe.ts';
 import {recoveryPoint, repository} from './schema/repository.ts';
+import {rule} from './schema/rule.ts';
 import {source} from './schema/source.ts';
 import {target} from './schema/target.ts';
 import {transform} from './schema/transform.ts';
@@ -24,6 +25,7 @@ const spec = z.strictObject({
   recoveryPoint: recoveryPoint.prefault({policy: 'fresh'}).describe('Which snapshot a drill recovers'),
   target: target.describe('Where a drill recovers to'),
   isolation: isolation.prefault({}).describe('What keeps a drill from touching the world'),
+  rules: z.array(rule).default([]).describe('What becomes of single objects, over the rules of their kind'),
   transforms: z.array(transform).default([]).describe('Changes of objects on their way into the target'),
   groups: z
     .array(group)

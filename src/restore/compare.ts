@@ -3,6 +3,7 @@ import {applyObject, createObject, readObject} from '../cluster/apply.ts';
 import type {Cluster} from '../cluster/client.ts';
 import {listNames} from '../cluster/list-names.ts';
 import {apiVersionOf, type KubeObject, type ResourceType} from '../cluster/object.ts';
+import type {ExistingPolicy} from '../plan/schema/existing.ts';
 import {canonicalObject} from '../snapshot/canonical.ts';
 import {diffObjects} from '../snapshot/diff.ts';
 import {groupKindOf} from '../snapshot/exclude.ts';
@@ -16,7 +17,6 @@ import type {RestoreItem} from './item.ts';
 import type {RestorePlan} from './preview.ts';
 import {findPruned, type PruneScope} from './prune.ts';
 import type {RestoreTarget} from './rules/rule.ts';
-import type {ExistingPolicy} from './session.ts';
 
 /** What a restore would do with one object. */
 export interface PreviewedObject {
@@ -112,7 +112,7 @@ async function compareExisting(
   const {ownerReferences: _, ...metadata} = wanted.metadata;
   const ownerless: KubeObject = {...wanted, metadata};
   if (isRestored(live, ownerless)) return {action: 'unchanged'};
-  const policy = existing(wanted);
+  const policy = plan.rules.existingOf(wanted) ?? existing(wanted);
   try {
     const applied = await applyObject(cluster, item.type, ownerless, {dryRun: true, signal});
     const fields = diffObjects(canonicalObject(live), canonicalObject(applied));

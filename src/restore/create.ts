@@ -3,6 +3,7 @@ import {applyObject, createFromBytes, createObject, deleteObject, readObject} fr
 import type {KubeObject} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
 import {groupKindOf} from '../snapshot/exclude.ts';
+import {podSpecIn} from '../snapshot/pod-spec.ts';
 import {sleep, waitFor} from '../std/wait.ts';
 import {isRestored} from './existing.ts';
 import type {RestoreItem} from './item.ts';
@@ -20,9 +21,11 @@ const DELETION_MS = 60_000;
 /**
  * Brings one object into the target: one create where it is not there yet, else what the session does with existing
  * objects. The API server's own reason is the reason of a failure. What an earlier run has done is not done again.
+ * A request that is under way is not broken off by the signal: whether it was carried out would then not be known.
  * @throws PraError CLUSTER_UNREACHABLE, CLUSTER_UNAUTHORIZED, RESTORE_FAILED: what concerns every further object too.
  */
 export async function restoreObject(session: RestoreSession, item: RestoreItem): Promise<ObjectOutcome> {
+  session.signal.throwIfAborted();
   const earlier = session.done.size > 0 ? session.done.get(writeName(item)) : undefined;
   if (earlier && earlier.outcome !== 'failed') {
     if (earlier.uid !== undefined) session.uids.set(item.key, earlier.uid);
@@ -60,11 +63,11 @@ async function attempt(session: RestoreSession, item: RestoreItem, loaded: Loade
 }
 
 async function create(session: RestoreSession, item: RestoreItem, loaded: LoadedObject): Promise<Result> {
-  const {cluster, signal} = session;
+  const {cluster} = session;
   try {
     if (loaded.bytes && !isOwner(session, item))
-      await createFromBytes(cluster, item.type, item.object.metadata, loaded.bytes, {signal});
-    else remember(session, item, await createObject(cluster, item.type, loaded.object, {signal}));
+      await createFromBytes(cluster, item.type, item.object.metadata, loaded.bytes);
+    else remember(session, item, await createObject(cluster, item.type, loaded.object));
     return {outcome: !item.isRaw && session.altered.has(item.ref) ? 'changed' : 'created'};
   } catch (error) {
     if (isApiError(error, 409) && error.reason === 'AlreadyExists')
@@ -83,7 +86,7 @@ async function reconcile(
   object: KubeObject,
   refusal: ApiError,
 ): Promise<Result> {
-  const live = await readObject(session.cluster, item.type, object.metadata, {signal: session.signal});
+  const live = await readObject(session.cluster, item.type, object.metadata);
   if (live === undefined) throw refusal;
   if (live.metadata.deletionTimestamp !== undefined) return beingDeleted(item);
   remember(session, item, live);
@@ -95,12 +98,12 @@ async function reconcile(
 
 /** Writes the rest of an object that was restored without it. */
 async function complete(session: RestoreSession, item: RestoreItem, object: KubeObject): Promise<Result> {
-  const live = await readObject(session.cluster, item.type, object.metadata, {signal: session.signal});
+  const live = await readObject(session.cluster, item.type, object.metadata);
   return live && isRestored(live, object) ? {outcome: 'unchanged'} : update(session, item, object);
 }
 
 async function update(session: RestoreSession, item: RestoreItem, object: KubeObject): Promise<Result> {
-  remember(session, item, await applyObject(session.cluster, item.type, object, {signal: session.signal}));
+  remember(session, item, await applyObject(session.cluster, item.type, object));
   return {outcome: 'changed', reason: 'updated in the target by server-side apply'};
 }
 
@@ -122,15 +125,17 @@ async function recreate(
   if (never) return {outcome: 'failed', reason: `differs, and is not recreated: ${never}`};
   const {cluster, signal} = session;
   const name = object.metadata;
-  await deleteObject(cluster, item.type, name, {propagation: 'Foreground', uid: live.metadata.uid, signal});
+  // The pods of a workload go first: a new StatefulSet waits for those of the old one by name.
+  const propagation = podSpecIn(object) ? 'Foreground' : 'Background';
+  await deleteObject(cluster, item.type, name, {propagation, uid: live.metadata.uid});
   await waitFor(
     async () => {
-      const left = await readObject(cluster, item.type, name, {signal});
+      const left = await readObject(cluster, item.type, name);
       return left === undefined || left.metadata.uid !== live.metadata.uid ? true : undefined;
     },
     {waitingFor: `${item.ref} to be gone`, timeoutMs: DELETION_MS, signal},
   );
-  remember(session, item, await createObject(cluster, item.type, object, {signal}));
+  remember(session, item, await createObject(cluster, item.type, object));
   return {outcome: 'recreated', reason: 'deleted in the target and made again'};
 }
 

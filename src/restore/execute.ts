@@ -3,6 +3,7 @@ import type {KubeObject} from '../cluster/object.ts';
 import {type ObjectHealth, waitHealthy} from '../cluster/wait-healthy.ts';
 import {messageOf} from '../errors.ts';
 import {orderGroups} from '../plan/graph.ts';
+import type {ExistingPolicy} from '../plan/schema/existing.ts';
 import {podSpecIn} from '../snapshot/pod-spec.ts';
 import {summarizeRestore} from './completeness.ts';
 import {FINAL_REASONS} from './final-reasons.ts';
@@ -12,7 +13,7 @@ import type {RestorePlan} from './preview.ts';
 import {findPruned, type PruneScope, pruneObjects} from './prune.ts';
 import type {RestoreTarget} from './rules/rule.ts';
 import {restoreWaves} from './run.ts';
-import type {ExistingPolicy, ObjectOutcome, RestoreListener, RestoreOptions} from './session.ts';
+import type {ObjectOutcome, RestoreListener, RestoreOptions} from './session.ts';
 import {startGroup} from './start.ts';
 
 export interface ExecuteOptions {
@@ -24,7 +25,7 @@ export interface ExecuteOptions {
   journal: RestoreJournal;
   /** What an earlier run of this restore has done. */
   done?: ReadonlyMap<string, ObjectOutcome> | undefined;
-  /** How long backends of webhooks and targets of autoscalers are waited for. */
+  /** How long backends of webhooks, targets of autoscalers and each group are waited for. */
   readyTimeoutMs: number;
   /** How long all workloads are waited for at the end; not at all without it. */
   waitMs?: number | undefined;
@@ -39,8 +40,6 @@ export interface RestoreResult {
   /** Why it ended before its end. */
   error: unknown;
 }
-
-const GROUP_MS = 10 * 60_000;
 
 /**
  * Carries a plan out: waves, groups in the order of their dependencies, admission, and then what is one too many. Every
@@ -123,7 +122,7 @@ class Execution {
       const started = await startGroup({
         ...this.#restore,
         group: name,
-        timeoutMs: this.#options.waitMs ?? GROUP_MS,
+        timeoutMs: this.#options.readyTimeoutMs,
       });
       if (started.healthy) continue;
       sick.add(name);

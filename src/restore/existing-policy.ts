@@ -1,8 +1,8 @@
 import closest from 'fastest-levenshtein';
 import type {KubeObject} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
+import {EXISTING_POLICIES, type ExistingPolicy} from '../plan/schema/existing.ts';
 import {groupKindOf} from '../snapshot/exclude.ts';
-import {EXISTING_POLICIES, type ExistingPolicy} from './session.ts';
 
 /** What becomes of objects that are there: of all, and of single kinds. */
 export interface ExistingChoice {

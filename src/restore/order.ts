@@ -1,26 +1,9 @@
 import {groupOf, type KubeObject, objectRef} from '../cluster/object.ts';
+import {WAVES, type WaveName} from '../plan/schema/wave.ts';
 import {isBuiltInGroup} from '../snapshot/built-in-group.ts';
 import {groupKindOf} from '../snapshot/exclude.ts';
 import {compareItems, type RestoreItem} from './item.ts';
 import {ownerKeys} from './owners.ts';
-
-/** The waves of a restore, first to last; what is in one wave may be created in any order (restore-rules.md, "Order"). */
-export const WAVES = [
-  'definitions',
-  'namespaces',
-  'classes and quotas',
-  'identities',
-  'configuration',
-  'volumes',
-  'network',
-  'operators',
-  'custom resources',
-  'workloads',
-  'routes and budgets',
-  'autoscalers',
-  'admission',
-] as const;
-export type WaveName = (typeof WAVES)[number];
 
 const RBAC = 'rbac.authorization.k8s.io';
 
@@ -99,11 +82,16 @@ export const waveTitle = ({name, layer}: Pick<RestoreWave, 'name' | 'layer'>) =>
 /**
  * Puts objects into waves, and within a wave owners before what they own, so that most ownerReferences can be written
  * with the owner's new UID at once. The same objects in any order give the same waves; each object is in one wave.
+ * @param chosen the wave that a rule of the plan says, which counts over the built-in one
  */
-export function orderItems(items: readonly RestoreItem[], operators: ReadonlySet<string>): RestoreWave[] {
+export function orderItems(
+  items: readonly RestoreItem[],
+  operators: ReadonlySet<string>,
+  chosen: (object: KubeObject) => WaveName | undefined = () => undefined,
+): RestoreWave[] {
   const byWave = new Map<WaveName, RestoreItem[]>();
   for (const item of items) {
-    const wave = item.followUp ? 'admission' : waveOf(item.object, operators);
+    const wave = item.followUp ? 'admission' : (chosen(item.object) ?? waveOf(item.object, operators));
     const list = byWave.get(wave);
     if (list) list.push(item);
     else byWave.set(wave, [item]);

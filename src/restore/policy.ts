@@ -1,3 +1,5 @@
+import type {ExistingPolicy} from '../plan/schema/existing.ts';
+import type {WaveName} from '../plan/schema/wave.ts';
 import type {Plan} from '../plan/schema.ts';
 import {selectorText} from '../snapshot/selector.ts';
 import type {Json, JsonObject} from '../std/json.ts';
@@ -49,6 +51,19 @@ export interface Transform {
   modes?: readonly RestoreMode[] | undefined;
 }
 
+/** What the plan says of some objects besides the built-in rules. */
+export interface UserRule {
+  name?: string | undefined;
+  match: ObjectMatch;
+  modes?: readonly RestoreMode[] | undefined;
+  /** Leaves them out; the reason is in the record. */
+  skip?: string | undefined;
+  /** Wave that they come with. */
+  wave?: WaveName | undefined;
+  existing?: ExistingPolicy | undefined;
+  waitReady?: boolean | undefined;
+}
+
 /** A group of workloads that starts as one and is waited for. */
 export interface GroupPolicy {
   name: string;
@@ -77,6 +92,7 @@ export interface VolumeWaiver {
 export interface RestorePolicy {
   groups: readonly GroupPolicy[];
   transforms: readonly Transform[];
+  rules: readonly UserRule[];
   /** Source storage class to target storage class. */
   storageClasses: Readonly<Record<string, string>>;
   waivers: readonly GuardWaiver[];
@@ -86,6 +102,7 @@ export interface RestorePolicy {
 export const EMPTY_POLICY: RestorePolicy = {
   groups: [],
   transforms: [],
+  rules: [],
   storageClasses: {},
   waivers: [],
   emptyVolumes: [],
@@ -99,6 +116,7 @@ export function policyOfPlan({spec}: Plan): RestorePolicy {
   return {
     groups: spec.groups,
     transforms: spec.transforms,
+    rules: spec.rules,
     storageClasses: spec.target.requires?.storageClasses ?? {},
     waivers: spec.isolation.waive.map(({guard, name, reason}) => ({
       guard: guardNumber(guard),

@@ -5,6 +5,7 @@ import type {GuardWaiver} from './policy.ts';
 import {GUARDS, RULES, rulesFor} from './rules/index.ts';
 import type {Rule, RuleContext, RuleRemark} from './rules/rule.ts';
 import {compileTransforms} from './transform/index.ts';
+import {compileUserRules} from './user-rules.ts';
 
 /** A remark with the rule that made it. */
 export interface RuleNote extends RuleRemark {
@@ -34,11 +35,12 @@ export function compilePreparation(
 ): (object: KubeObject) => PreparedObject {
   const rulesOf = rulesFor(RULES);
   const guardsOf = rulesFor(GUARDS);
+  const userRule = compileUserRules(context.policy.rules, context.mode).rule;
   const waiverOf = compileWaivers(context.policy.waivers);
   const transformRule: Rule = {name: 'transform', kinds: 'all', apply: object => transformer.apply(object)};
   return original => {
     const prepared: PreparedObject = {action: 'keep', object: original, notes: [], waived: []};
-    for (const rule of [...rulesOf(original), transformRule, ...guardsOf(original)]) {
+    for (const rule of [userRule, ...rulesOf(original), transformRule, ...guardsOf(original)]) {
       if (!works(rule, context)) continue;
       const verdict = rule.apply(prepared.object, context);
       if (verdict === undefined) continue;

@@ -27,6 +27,7 @@ import type {RestoreMode, RestoreTarget} from './rules/rule.ts';
 import {memorySource, type ObjectSource} from './source.ts';
 import {findQuotas, findTerminating, ImageFindings} from './target-findings.ts';
 import {compileTransforms} from './transform/index.ts';
+import {compileUserRules, type UserRules} from './user-rules.ts';
 
 export interface RestoreInput {
   /** Where the objects come from; those in memory are kept whole. */
@@ -61,6 +62,8 @@ export interface RestorePlan {
   expected: number;
   /** Keys under which objects name their owners: only of these the new UIDs are needed. */
   owners: ReadonlySet<string>;
+  /** What the plan file says of single objects. */
+  rules: UserRules;
   /** The whole object of an item, made again from the snapshot when the item holds its outline only. */
   load(item: RestoreItem): Promise<LoadedObject>;
 }
@@ -124,7 +127,9 @@ export async function planRestore(input: RestoreInput): Promise<RestorePlan> {
       reason: 'is in no group of the plan, so nothing starts it',
     });
   }
-  plan.waves = orderItems([...grouped.items, ...restoreConversions(index, grouped.items)], operators);
+  const followUps = restoreConversions(index, grouped.items);
+  plan.rules = compileUserRules(policy.rules, mode);
+  plan.waves = orderItems([...grouped.items, ...followUps], operators, plan.rules.waveOf);
   plan.notTested = [...grouped.notTested];
   plan.findings = [
     ...plan.findings,
@@ -158,6 +163,7 @@ const emptyPlan = (mode: RestoreMode): RestorePlan => ({
   notTested: [],
   expected: 0,
   owners: new Set(),
+  rules: compileUserRules([], mode),
   load: async ({object}) => ({object}),
 });
 

@@ -3,6 +3,7 @@ import {deleteObject} from '../cluster/apply.ts';
 import type {Cluster} from '../cluster/client.ts';
 import {listObjects} from '../cluster/list.ts';
 import {type KubeObject, objectRef, type ResourceType} from '../cluster/object.ts';
+import type {ExistingPolicy} from '../plan/schema/existing.ts';
 import {groupKind, reasonToExclude} from '../snapshot/exclude.ts';
 import type {Selection} from '../snapshot/select.ts';
 import {mapPool} from '../std/pool.ts';
@@ -11,7 +12,6 @@ import {keyOf} from './index-objects.ts';
 import type {RestorePlan} from './preview.ts';
 import {isBuiltIn} from './rules/built-in.ts';
 import type {RestoreTarget} from './rules/rule.ts';
-import type {ExistingPolicy} from './session.ts';
 
 /** Which part of the target the snapshot speaks for: only there something that it does not have is one too many. */
 export interface PruneScope {
@@ -72,7 +72,7 @@ function plannedKeys(plan: RestorePlan): Set<string> {
 }
 
 async function surplus(
-  {cluster, existing, scope, signal}: PruneOptions,
+  {cluster, plan, existing, scope, signal}: PruneOptions,
   {type, namespace}: {type: ResourceType; namespace: string},
   isPlanned: (object: KubeObject) => boolean,
 ): Promise<PrunedObject[]> {
@@ -89,8 +89,8 @@ async function surplus(
         isMadeByCluster(object) ||
         !fits(name) ||
         !labels(object);
-      if (!isForeign && existing(object) === 'prune')
-        found.push({ref: objectRef(object), type, namespace, name, uid});
+      const policy = plan.rules.existingOf(object) ?? existing(object);
+      if (!isForeign && policy === 'prune') found.push({ref: objectRef(object), type, namespace, name, uid});
     }
   }
   return found;

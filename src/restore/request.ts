@@ -1,5 +1,5 @@
 import {z} from 'zod';
-import {EXISTING_POLICIES} from './session.ts';
+import {EXISTING_POLICIES} from '../plan/schema/existing.ts';
 
 const policy = z.enum(EXISTING_POLICIES);
 const names = z.array(z.string()).readonly();

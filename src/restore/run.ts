@@ -6,7 +6,7 @@ import {waitEstablished} from './established.ts';
 import type {RestoreItem} from './item.ts';
 import {type RestoreWave, waveTitle} from './order.ts';
 import {relinkOwners} from './owners.ts';
-import {waitReadyFor} from './ready.ts';
+import {waitItems, waitReadyFor} from './ready.ts';
 import {type ObjectOutcome, type RestoreOptions, type RestoreSession, restoreSession} from './session.ts';
 
 export {UidMap} from './owners.ts';
@@ -48,6 +48,8 @@ async function restoreWave(
   session.emit({type: 'wave-started', wave: name, objects: wave.items.length});
   const outcomes = await mapPool(wave.items, concurrency, item => restoreObject(session, item));
   if (wave.name === 'definitions') await definitionsBarrier(session, wave.items, outcomes);
+  const waited = wave.items.filter(({object}) => session.plan.rules.waitReady(object));
+  if (session.readyTimeoutMs > 0) await waitItems(session, waited, 'what a rule of the plan waits for');
   const failed = outcomes.filter(({outcome}) => outcome === 'failed').length;
   const durationMs = Math.round(performance.now() - began);
   session.emit({type: 'wave-ended', wave: name, restored: outcomes.length - failed, failed, durationMs});

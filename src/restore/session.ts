@@ -1,5 +1,6 @@
 import type {Cluster} from '../cluster/client.ts';
 import type {KubeObject} from '../cluster/object.ts';
+import type {ExistingPolicy} from '../plan/schema/existing.ts';
 import type {RestoreItem} from './item.ts';
 import {UidMap} from './owners.ts';
 import type {RestorePlan} from './preview.ts';
@@ -60,13 +61,6 @@ export type RestoreEvent =
 
 export type RestoreListener = (event: RestoreEvent) => void;
 
-/**
- * What becomes of an object that the target has already and that differs. `prune` updates it, and also removes what the
- * snapshot does not have (prune.ts).
- */
-export const EXISTING_POLICIES = ['skip', 'update', 'recreate', 'prune'] as const;
-export type ExistingPolicy = (typeof EXISTING_POLICIES)[number];
-
 export interface RestoreOptions {
   cluster: Cluster;
   plan: RestorePlan;
@@ -101,7 +95,7 @@ export function restoreSession(options: RestoreOptions): RestoreSession {
   return {
     cluster: options.cluster,
     plan: options.plan,
-    existing: options.existing ?? (() => 'update'),
+    existing: object => options.plan.rules.existingOf(object) ?? options.existing?.(object) ?? 'update',
     signal: options.signal,
     emit: options.onEvent ?? (() => undefined),
     uids: options.uids ?? new UidMap(),

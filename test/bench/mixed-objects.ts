@@ -82,7 +82,6 @@ export const RECIPES: readonly Recipe[] = [
         template: {
           metadata: {labels: {app: name}},
           spec: {
-            serviceAccountName: name,
             securityContext: {runAsNonRoot: true, seccompProfile: {type: 'RuntimeDefault'}},
             containers: [
               {
@@ -91,7 +90,7 @@ export const RECIPES: readonly Recipe[] = [
                 ports: [{containerPort: 8080}],
                 env: [
                   {name: 'MODE', value: pick(random)},
-                  {name: 'PASSWORD', valueFrom: {secretKeyRef: {name, key: 'password'}}},
+                  {name: 'PASSWORD', valueFrom: {secretKeyRef: {name, key: 'password', optional: true}}},
                 ],
                 resources: {
                   requests: {cpu: `${50 + Math.floor(random() * 400)}m`, memory: '128Mi'},
