@@ -186,6 +186,3 @@ class Execution {
     };
   }
 }
-
-/** How an error that ended a restore is told in its result. */
-export const endedBy = (error: unknown) => (error === undefined ? undefined : messageOf(error));

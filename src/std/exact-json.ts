@@ -4,6 +4,7 @@ interface ExactJson {
   isRawJSON(value: unknown): value is {rawJSON: string};
   parse(text: string, reviver: (key: string, value: unknown, context: {source?: string}) => unknown): unknown;
 }
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the same object, with what its typings lack
 declare const JSON: ExactJson & typeof globalThis.JSON;
 
 /** So many digits in a row may be more than a number of JavaScript holds. */

@@ -19,10 +19,10 @@ export const images: Action<'images'> = (object, map) => {
     if (renamed !== image) made.note(image, renamed);
     return renamed;
   };
-  const changed = CONTAINERS.reduce<JsonObject>((result, list) => {
-    if (!Array.isArray(result[list])) return result;
-    return {...result, [list]: arrayAt(result, list).map(entry => renamed(entry, ['image'], rename))};
-  }, spec);
+  const changed: JsonObject = {...spec};
+  for (const list of CONTAINERS)
+    if (Array.isArray(spec[list]))
+      changed[list] = arrayAt(spec, list).map(entry => renamed(entry, ['image'], rename));
   const volumes = arrayAt(changed, 'volumes').map(entry => renamed(entry, ['image', 'reference'], rename));
   if (!made.any) return undefined;
   const whole: KubeObject = withPodSpec(object, volumes.length > 0 ? {...changed, volumes} : changed);
