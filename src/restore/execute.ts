@@ -1,7 +1,6 @@
 import type {Cluster} from '../cluster/client.ts';
 import type {KubeObject} from '../cluster/object.ts';
 import {type ObjectHealth, waitHealthy} from '../cluster/wait-healthy.ts';
-import {messageOf} from '../errors.ts';
 import {orderGroups} from '../plan/graph.ts';
 import type {ExistingPolicy} from '../plan/schema/existing.ts';
 import {podSpecIn} from '../snapshot/pod-spec.ts';

@@ -174,7 +174,11 @@ describe('into a fresh cluster', () => {
   test('the preview says that all is created, and writes nothing', async () => {
     const {exitCode, document, stdout} = await previewed(shop, ...into(target.plane));
     expect(exitCode).toBe(3); // the claim without data
-    expect(document.counts).toMatchObject({create: Number(document.counts.selected) - 1, skipped: 1, unchanged: 0});
+    expect(document.counts).toMatchObject({
+      create: Number(document.counts.selected) - 1,
+      skipped: 1,
+      unchanged: 0,
+    });
     expect(document.waves.map(({name}) => name)).toEqual(
       expect.arrayContaining(['definitions', 'namespaces', 'workloads', 'admission']),
     );
