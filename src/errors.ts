@@ -231,6 +231,20 @@ export const CATALOGUE = {
       'A probe could not tell: it met errors, or got no answer in time. Not passed, and not failed.',
   },
   STEP_FAILED: {exit: EXIT.failed, explanation: 'A scripted step of the plan ended with an error.'},
+  APPROVAL_MISSING: {
+    exit: EXIT.failed,
+    explanation:
+      'A manual step of the plan was rejected by an approver, or none of them approved it in time.',
+  },
+  APPROVAL_REFUSED: {
+    exit: EXIT.usage,
+    explanation:
+      'An approval was not taken: no step waits for it, whoever gave it is no approver of the step, or it was answered before.',
+  },
+  APPROVAL_INVALID: {
+    exit: EXIT.error,
+    explanation: 'A file in the folder of a run, through which manual steps are approved, is damaged.',
+  },
   DRILL_NOT_FOUND: {exit: EXIT.usage, explanation: 'No drill has this id, or the id is ambiguous.'},
   DRILL_LOCKED: {exit: EXIT.locked, explanation: 'A drill of this plan is already running.'},
   RECORD_INVALID: {

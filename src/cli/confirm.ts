@@ -23,3 +23,22 @@ export async function confirmTyped(
     terminal.close();
   }
 }
+
+/**
+ * Has a word confirmed: as `--confirm` gave it, or typed.
+ * @throws PraError USAGE when another word was given or typed, or none and there is no terminal
+ */
+export async function confirmWord(options: {
+  word: string;
+  given: string | undefined;
+  /** What the word is the name of. */
+  what: string;
+  signal: AbortSignal;
+}): Promise<void> {
+  const {word, given, what, signal} = options;
+  if (given === word) return;
+  const next = [`say it with --confirm ${word}`];
+  if (given !== undefined)
+    throw new PraError('USAGE', `--confirm ${given} is not the name of ${what}, ${word}`, {next});
+  await confirmTyped('', {word, next, signal});
+}

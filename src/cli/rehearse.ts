@@ -2,6 +2,7 @@ import type {Cluster} from '../cluster/client.ts';
 import type {FinishedRun} from '../drill/record.ts';
 import {type RunDrillOptions, runDrill} from '../drill/run.ts';
 import type {OpenStoreOptions} from '../repository/open.ts';
+import type {Repository} from '../repository/repository.ts';
 import {openProgress, type ProgressOptions} from '../view/progress.ts';
 import {openRestic} from '../volume/restic.ts';
 import {openPlanRepository, requireSource} from './wiring.ts';
@@ -11,14 +12,22 @@ export interface RehearseOptions extends Omit<RunDrillOptions, 'repository' | 'r
   connectSource: () => Promise<Cluster>;
   view: ProgressOptions;
   note: (text: string) => void;
+  /** Asks before anything is made or written; what it throws ends the run before it began. */
+  confirm?: (repository: Repository) => Promise<void>;
 }
 
 /**
- * Runs a drill for a person or a CI job: checks the source before anything is made, opens the repository, and shows the
+ * Runs a drill or a recovery for a person or a CI job: checks the source before anything is made, opens the repository, and shows the
  * progress on stderr.
  * @throws PraError what was wrong before the run began; what goes wrong in it is in the record
  */
-export async function rehearse({where, view, note, ...options}: RehearseOptions): Promise<FinishedRun> {
+export async function rehearse({
+  where,
+  view,
+  note,
+  confirm,
+  ...options
+}: RehearseOptions): Promise<FinishedRun> {
   const {choice, connectSource, signal} = options;
   const fresh = choice.policy === 'fresh';
   if (fresh) {
@@ -28,10 +37,12 @@ export async function rehearse({where, view, note, ...options}: RehearseOptions)
   const opened = await openPlanRepository(where, {create: fresh, signal});
   const {repository} = opened;
   if (opened.created) note(`made a new repository at ${where.url}`);
+  await confirm?.(repository);
   const restic = await openRestic({repository, store: opened.options, signal});
   const progress = openProgress(view);
   const run = runDrill({...options, repository, restic, listener: progress.listener});
   const finished = await run.finally(() => progress.end());
   for (const warning of finished.warnings) note(`warning: ${warning}`);
+  for (const remark of finished.remarks) note(remark);
   return finished;
 }

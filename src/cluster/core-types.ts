@@ -26,6 +26,7 @@ export const CORE_TYPES = {
   Job: core('batch/v1', 'Job', 'jobs'),
   CronJob: core('batch/v1', 'CronJob', 'cronjobs'),
   EndpointSlice: core('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices'),
+  Ingress: core('networking.k8s.io/v1', 'Ingress', 'ingresses'),
   StorageClass: core('storage.k8s.io/v1', 'StorageClass', 'storageclasses', false),
   CustomResourceDefinition: core(
     'apiextensions.k8s.io/v1',

@@ -32,6 +32,20 @@ export async function loadKubeConfig(file?: string, context?: string): Promise<K
   return config;
 }
 
+/** A kubeconfig with the current context only, as JSON: for programs that are to reach no other cluster. Secret. */
+export function singleContext(config: KubeConfig): string {
+  const context = config.getContextObject(config.currentContext);
+  const own = <T extends {name: string}>(entries: readonly T[], name: string | undefined) =>
+    entries.filter(entry => entry.name === name);
+  const single = Object.assign(Object.create(Object.getPrototypeOf(config)) as KubeConfig, {
+    clusters: own(config.clusters, context?.cluster),
+    users: own(config.users, context?.user),
+    contexts: own(config.contexts, context?.name),
+    currentContext: config.currentContext,
+  });
+  return single.exportConfig();
+}
+
 function defaultFiles(): string[] {
   const listed = (process.env.KUBECONFIG ?? '').split(delimiter).filter(path => path !== '');
   // kubectl skips files of the list that do not exist, unless none does.

@@ -11,6 +11,8 @@ const TERRAFORM_STOP_MS = 150_000;
 export interface CleanOptions {
   signal: AbortSignal;
   timeoutMs: number;
+  /** Destroys the target of a real recovery too, which is meant to stay. */
+  recovery?: boolean;
   onProgress?: (message: string) => void;
 }
 
@@ -35,6 +37,10 @@ export async function cleanDrill(drillId: string, options: CleanOptions): Promis
     });
   }
   if (!mayHaveTarget(entries)) return;
+  if (run?.mode === 'recover' && !options.recovery)
+    throw new PraError('USAGE', `${drillId} is a recovery: its target is in service`, {
+      next: [`if it is really to be destroyed: pra drill clean ${drillId} --confirm ${run.plan}`],
+    });
   for (const entry of entries) {
     if (entry.act === 'terraform') await stopTerraform(entry.pid, entry.pidStartedAt, options);
   }

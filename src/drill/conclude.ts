@@ -48,7 +48,9 @@ export async function conclude(
     log: run.log,
     judgement,
     previous: earlier[0],
-    lastPassed: earlier.find(known => known.verdict.result === 'passed'),
+    lastPassed: earlier.find(
+      ({verdict, identity}) => verdict.result === 'passed' && identity.mode === run.mode,
+    ),
   });
   const dir = evidenceDir(run.drillId);
   await writeEvidence(dir, record, run.plan.spec.evidence?.formats);
@@ -58,7 +60,17 @@ export async function conclude(
     exitCode: judgement.exitCode,
     evidenceDir: dir,
     warnings: notKept === undefined ? [] : [notKept],
+    remarks: whatStays(run),
   };
+}
+
+/** A new cluster of a recovery is run on by its kubeconfig and its Terraform state, which nobody else knows. */
+function whatStays({recovery, outputs, workspace, drillId, plan}: DrillRun): string[] {
+  if (recovery?.destination.kind !== 'terraform' || !workspace) return [];
+  return [
+    ...(outputs ? [`the cluster stays: its kubeconfig is ${outputs.kubeconfigPath}`] : []),
+    `keep its Terraform state, in ${workspace.dir}; all of it can be destroyed with: pra drill clean ${drillId} --confirm ${plan.metadata.name}`,
+  ];
 }
 
 function judge(run: DrillRun, outcomes: readonly StepOutcome[], aborted: boolean): Judgement {
@@ -66,7 +78,9 @@ function judge(run: DrillRun, outcomes: readonly StepOutcome[], aborted: boolean
   return judgeRun({
     outcomes,
     probes: run.log.probes,
-    requiredProbes: probes.filter(probe => probe.required).map(probe => probe.name),
+    requiredProbes: probes
+      .filter(({required, modes}) => required && (modes ?? [run.mode]).includes(run.mode))
+      .map(probe => probe.name),
     failures: run.failures,
     aborted,
     rto: {targetMs: objectives.rto, actualMs: run.log.elapsed('T5')},

@@ -36,17 +36,32 @@ export class RunLog {
     this.listener = listener;
   }
 
-  /** Sets a clock mark; the first time counts, and T0 is the origin of all others. */
-  mark(mark: Mark): void {
+  /** Sets the origin of the clock: T0, now or at an earlier time at which the disaster was declared. */
+  declare(at: Date = this.clock.now()): void {
+    const agoMs = Math.max(0, this.clock.now().getTime() - at.getTime());
+    this.declaredAt = this.clock.monotonic() - agoMs;
+    this.keep('T0', at.toISOString(), 0);
+  }
+
+  /** Sets a clock mark; the first time counts. */
+  mark(mark: Exclude<Mark, 'T0'>): void {
     if (this.marks.some(known => known.mark === mark)) return;
-    if (mark === 'T0') this.declaredAt = this.clock.monotonic();
     const elapsedMs =
       this.declaredAt === undefined ? 0 : Math.round(this.clock.monotonic() - this.declaredAt);
-    const at = this.clock.now().toISOString();
+    this.keep(mark, this.clock.now().toISOString(), elapsedMs);
+  }
+
+  private keep(mark: Mark, at: string, elapsedMs: number): void {
     const name = MARKS[mark];
     this.journal.append({act: 'mark', mark});
     this.marks.push({mark, name, at, elapsedMs});
     this.listener({type: 'mark', mark, name, at, elapsedMs});
+  }
+
+  /** When the recovery was declared, ms since the epoch; now, before that. */
+  declaredMs(): number {
+    const declared = this.marks.find(known => known.mark === 'T0');
+    return declared ? Date.parse(declared.at) : this.clock.now().getTime();
   }
 
   /** ms from T0, or undefined when the mark was not reached. */

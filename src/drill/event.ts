@@ -12,6 +12,9 @@ export const MARKS = {
 } as const;
 export type Mark = keyof typeof MARKS;
 
+/** A rehearsal, or a real recovery by the same steps. */
+export type RunMode = 'drill' | 'recover';
+
 export type StepResult = 'passed' | 'failed' | 'skipped' | 'error';
 
 export interface StepIdentity {
@@ -22,11 +25,21 @@ export interface StepIdentity {
   group?: string | undefined;
   /** Ids of the steps that must end before this one can start; the critical path follows them. */
   dependsOn: readonly string[];
+  /** Waits for a person. */
+  manual?: true;
 }
 
 /** Everything that a run tells while it goes on: views, the journal and the record all live from this. */
 export type DrillEvent =
-  | {type: 'run-started'; drillId: string; plan: string; runDir: string; steps: StepIdentity[]; at: string}
+  | {
+      type: 'run-started';
+      drillId: string;
+      mode: RunMode;
+      plan: string;
+      runDir: string;
+      steps: StepIdentity[];
+      at: string;
+    }
   | {type: 'step-started'; id: string; at: string}
   | {type: 'step-progress'; id: string; message: string}
   | {
@@ -39,6 +52,6 @@ export type DrillEvent =
       at: string;
     }
   | {type: 'mark'; mark: Mark; name: string; at: string; elapsedMs: number}
-  | {type: 'run-ended'; drillId: string; verdict: string; at: string};
+  | {type: 'run-ended'; drillId: string; mode: RunMode; verdict: string; at: string};
 
 export type DrillListener = (event: DrillEvent) => void;

@@ -152,12 +152,14 @@ async function perform(
   return {...identityOf(step), result, startedAt, endedAt, durationMs, attempts, message, error};
 }
 
-const identityOf = ({id, name, phase, group, dependsOn}: StepDefinition): StepIdentity => ({
+/** What of a step is told before it runs. */
+export const identityOf = ({id, name, phase, group, dependsOn, manual}: StepIdentity): StepIdentity => ({
   id,
   name,
   phase,
   group,
   dependsOn,
+  ...(manual ? {manual} : {}),
 });
 
 function asPraError(thrown: unknown): PraError {

@@ -5,6 +5,7 @@ import {parseRecord} from '../evidence/parse.ts';
 import type {DrillRecord} from '../evidence/record.ts';
 import {stateDir} from '../std/paths.ts';
 import {isSameProcess} from '../std/pid.ts';
+import type {RunMode} from './event.ts';
 import {type JournalEntry, readJournal} from './journal.ts';
 
 export const runsDir = () => join(stateDir(), 'runs');
@@ -17,9 +18,11 @@ export type DrillState = DrillRecord['verdict']['result'] | 'running' | 'interru
 export interface DrillSummary {
   id: string;
   plan: string;
+  /** A rehearsal, or a real recovery, whose target is meant to stay. */
+  mode: RunMode;
   state: DrillState;
   startedAt: string;
-  /** Whether a target may still be up. */
+  /** Whether a target may still be up that is to be removed. */
   dirty: boolean;
   /** From T0 to T5, ms. */
   rtoMs?: number | undefined;
@@ -53,9 +56,10 @@ async function summarizeDrill(id: string): Promise<DrillSummary | undefined> {
   return {
     id,
     plan: run.plan,
+    mode: run.mode,
     state: stateOf(journal, record),
     startedAt: run.at,
-    dirty: mayHaveTarget(journal),
+    dirty: run.mode === 'drill' && mayHaveTarget(journal),
     rtoMs: record?.objectives.rto.actualMs,
     rpoMs: record?.objectives.rpo.actualMs,
     objectiveMissed: record?.verdict.objectiveMissed,

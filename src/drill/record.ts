@@ -4,13 +4,14 @@ import type {DrillDraft, DrillFinding, DrillRecord, DrillStep} from '../evidence
 import {sealRecord} from '../evidence/seal.ts';
 import {withCriticalPath} from '../evidence/timeline.ts';
 import type {RunLog} from './context.ts';
+import type {RunMode} from './event.ts';
 import type {StepOutcome} from './graph.ts';
 import type {Judgement} from './verdict.ts';
 
 export interface RecordInput {
   drillId: string;
   sequence: number;
-  mode: 'drill' | 'recover';
+  mode: RunMode;
   plan: {name: string; hash: string; file: string};
   toolVersion: string;
   trigger: DrillRecord['identity']['trigger'];
@@ -54,7 +55,11 @@ export function buildRecord(input: RecordInput): DrillRecord {
     recoveryPoint: log.recoveryPoint,
     target: log.target,
     guards: log.guards.toSorted((a, b) => a.number - b.number),
-    timeline: {marks: log.marks, steps: withCriticalPath(input.outcomes.map(stepOf)), humanWaitMs: 0},
+    timeline: {
+      marks: log.marks,
+      steps: withCriticalPath(input.outcomes.map(stepOf)),
+      humanWaitMs: humanWaitOf(input.outcomes),
+    },
     completeness: log.completeness,
     volumes: log.volumes,
     verification: {probes: log.probes, notTested: log.notTested},
@@ -82,8 +87,24 @@ function stepOf(outcome: StepOutcome): DrillStep {
     attempts: outcome.attempts,
     result: outcome.result,
     message: outcome.message,
+    ...(outcome.manual ? {manual: true} : {}),
     critical: false,
   };
+}
+
+/** Time in which a person was waited for, ms; two at once count once. */
+function humanWaitOf(outcomes: readonly StepOutcome[]): number {
+  const waits = outcomes
+    .filter(({manual, result}) => manual && result !== 'skipped')
+    .map(({startedAt, endedAt}) => ({from: startedAt.getTime(), to: endedAt.getTime()}))
+    .sort((a, b) => a.from - b.from);
+  let total = 0;
+  let until = 0;
+  for (const {from, to} of waits) {
+    total += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return total;
 }
 
 function deltaOf(judgement: Judgement, previous: DrillRecord | undefined): DrillRecord['delta'] {
@@ -122,4 +143,6 @@ export interface FinishedRun {
   evidenceDir: string;
   /** What went wrong after the record was sealed. */
   warnings: string[];
+  /** What a person has to know who goes on with the target. */
+  remarks: string[];
 }

@@ -1,9 +1,13 @@
+import {rm} from 'node:fs/promises';
 import type {Cluster} from '../cluster/client.ts';
+import type {KubeObject} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
 import type {LoadedPlan} from '../plan/load.ts';
+import type {ExistingPolicy} from '../plan/schema/existing.ts';
 import type {WorkloadRef} from '../probe/probe.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
+import {existingPolicyOf} from '../restore/existing-policy.ts';
 import type {RestorePlan} from '../restore/preview.ts';
 import {type ObjectOutcome, UidMap} from '../restore/run.ts';
 import type {Json} from '../std/json.ts';
@@ -11,7 +15,9 @@ import type {TargetOutputs} from '../terraform/outputs.ts';
 import type {Workspace} from '../terraform/workspace.ts';
 import type {Restic} from '../volume/restic.ts';
 import type {RunLog} from './context.ts';
+import type {RunMode} from './event.ts';
 import type {Journal} from './journal.ts';
+import type {Recovery} from './recovery.ts';
 import type {ScriptContext} from './script.ts';
 
 /** How the recovery point of a run is chosen: `fresh` takes a new snapshot first. */
@@ -20,7 +26,8 @@ export type SnapshotChoice = {policy: 'fresh'} | {policy: 'latest'} | {policy: '
 export interface DrillRunOptions {
   drillId: string;
   dir: string;
-  mode: 'drill' | 'recover';
+  /** What makes the run a real recovery; a drill without it. */
+  recovery: Recovery | undefined;
   loaded: LoadedPlan;
   repository: Repository;
   restic: Restic;
@@ -38,7 +45,8 @@ export interface DrillRunOptions {
 export class DrillRun {
   readonly drillId: string;
   readonly dir: string;
-  readonly mode: 'drill' | 'recover';
+  readonly mode: RunMode;
+  readonly recovery: Recovery | undefined;
   readonly loaded: LoadedPlan;
   readonly repository: Repository;
   readonly restic: Restic;
@@ -61,13 +69,15 @@ export class DrillRun {
   readonly outcomes: ObjectOutcome[] = [];
   /** Sentences that each make the recovery a failed one. */
   readonly failures: string[] = [];
+  readonly #temporaries: string[] = [];
   private readonly unhealthyGroups: Set<string>;
   private readonly emptyGroups: Set<string>;
 
   constructor(options: DrillRunOptions) {
     this.drillId = options.drillId;
     this.dir = options.dir;
-    this.mode = options.mode;
+    this.mode = options.recovery ? 'recover' : 'drill';
+    this.recovery = options.recovery;
     this.loaded = options.loaded;
     this.repository = options.repository;
     this.restic = options.restic;
@@ -80,6 +90,22 @@ export class DrillRun {
     this.groupOrder = options.groupOrder;
     this.unhealthyGroups = new Set(options.groupOrder);
     this.emptyGroups = new Set(options.groupOrder);
+  }
+
+  /** What becomes of objects that the target has; a drill's target has none but those that every cluster makes. */
+  get existing(): ((object: KubeObject) => ExistingPolicy) | undefined {
+    return this.recovery && existingPolicyOf(this.recovery.existing);
+  }
+
+  /** Has a file removed when the run ends. */
+  onEnd(file: string): void {
+    this.#temporaries.push(file);
+  }
+
+  /** Lets go of the target and removes what is only of use while the run goes on. */
+  async close(): Promise<void> {
+    await this.target?.close();
+    for (const file of this.#temporaries) await rm(file, {force: true});
   }
 
   get plan(): LoadedPlan['plan'] {

@@ -11,14 +11,17 @@ import type {Restic} from '../volume/restic.ts';
 import {conclude} from './conclude.ts';
 import {newDrillId, RunLog} from './context.ts';
 import type {DrillEvent, DrillListener} from './event.ts';
-import {runGraph, type StepDefinition} from './graph.ts';
+import {identityOf, runGraph, type StepDefinition} from './graph.ts';
 import {runDir} from './history.ts';
 import {type Journal, openJournal} from './journal.ts';
 import {lockPlan} from './lock.ts';
 import type {FinishedRun} from './record.ts';
+import type {Recovery} from './recovery.ts';
 import {DrillRun, type SnapshotChoice} from './run-state.ts';
+import {addressesStep} from './stage/addresses.ts';
 import {cleanupStep} from './stage/cleanup.ts';
 import {collectStep} from './stage/collect.ts';
+import {connectStep} from './stage/existing-target.ts';
 import {groupSteps} from './stage/group.ts';
 import {probeSteps} from './stage/probe.ts';
 import {lateObjectsStep, objectsStep, previewStep, verifyStep} from './stage/restore.ts';
@@ -31,6 +34,8 @@ export interface RunDrillOptions {
   restic: Restic;
   connectSource: () => Promise<Cluster>;
   choice: SnapshotChoice;
+  /** Makes it a real recovery. */
+  recovery?: Recovery | undefined;
   toolVersion: string;
   trigger: DrillRecord['identity']['trigger'];
   reason?: string | undefined;
@@ -42,7 +47,8 @@ export interface RunDrillOptions {
 }
 
 /**
- * Runs a drill from the recovery point to the destroyed target and writes its evidence, whatever happens in between.
+ * Runs a drill from the recovery point to the destroyed target, or a recovery to the verified one, and writes its
+ * evidence, whatever happens in between.
  * @returns the sealed record, the exit code that fits its verdict, and where the bundle lies.
  * @throws PraError DRILL_LOCKED, PLAN_CYCLE, DISK_FULL: what is wrong before anything was touched.
  */
@@ -58,13 +64,22 @@ export async function runDrill(options: RunDrillOptions): Promise<FinishedRun> {
   try {
     options.onId?.(drillId);
     const pid = {pid: process.pid, pidStartedAt: pidStartedAt(process.pid) ?? 'unknown'};
-    journal.append({act: 'run', drillId, plan: plan.metadata.name, planFile: file, planHash: hash, ...pid});
+    const mode = options.recovery ? 'recover' : 'drill';
+    journal.append({
+      act: 'run',
+      drillId,
+      mode,
+      plan: plan.metadata.name,
+      planFile: file,
+      planHash: hash,
+      ...pid,
+    });
     const listener = journaling(journal, options.listener);
     const log = new RunLog(clock, journal, listener);
     const run = new DrillRun({
       drillId,
       dir,
-      mode: 'drill',
+      recovery: options.recovery,
       loaded: options.loaded,
       repository: options.repository,
       restic: options.restic,
@@ -72,27 +87,23 @@ export async function runDrill(options: RunDrillOptions): Promise<FinishedRun> {
       choice: options.choice,
       journal,
       log,
-      userAgent: `pra/${options.toolVersion} drill/${drillId}`,
+      userAgent: `pra/${options.toolVersion} ${mode}/${drillId}`,
       toolVersion: options.toolVersion,
       groupOrder,
     });
     const steps = defineSteps(run);
-    const identities = steps.map(({id, name, phase, group, dependsOn}) => ({
-      id,
-      name,
-      phase,
-      group,
-      dependsOn,
-    }));
     listener({
       type: 'run-started',
       drillId,
+      mode,
       plan: plan.metadata.name,
       runDir: dir,
-      steps: identities,
+      steps: steps.map(identityOf),
       at: startedAt.toISOString(),
     });
-    const outcomes = await runGraph(steps, {signal: options.signal, clock, listener});
+    const outcomes = await runGraph(steps, {signal: options.signal, clock, listener}).finally(() =>
+      run.close(),
+    );
     const finished = await conclude(run, outcomes, {
       trigger: options.trigger,
       reason: options.reason,
@@ -104,6 +115,7 @@ export async function runDrill(options: RunDrillOptions): Promise<FinishedRun> {
     listener({
       type: 'run-ended',
       drillId,
+      mode,
       verdict: finished.record.verdict.result,
       at: clock.now().toISOString(),
     });
@@ -114,15 +126,19 @@ export async function runDrill(options: RunDrillOptions): Promise<FinishedRun> {
   }
 }
 
-/** Every step of a drill. What runs side by side: Terraform brings up the target while the recovery point is verified. */
+/**
+ * Every step of a run. What runs side by side: Terraform brings up the target while the recovery point is verified. A
+ * recovery differs in where it goes to, and in that the target stays.
+ */
 function defineSteps(run: DrillRun): StepDefinition[] {
   const groups = groupSteps(run);
   const afterGroups = groups.length > 0 ? groups.map(step => step.id) : ['objects'];
   const probes = probeSteps(run, ['late-objects']);
-  const collect = collectStep(run, [...afterGroups, 'late-objects', ...probes.map(step => step.id)]);
+  const recovered = [...afterGroups, 'late-objects', ...probes.map(step => step.id)];
+  const collect = collectStep(run, recovered);
   return [
     snapshotStep(run),
-    applyStep(run, ['snapshot']),
+    targetStep(run, ['snapshot']),
     verifyStep(run, ['snapshot']),
     guardStep(run),
     previewStep(run),
@@ -131,8 +147,15 @@ function defineSteps(run: DrillRun): StepDefinition[] {
     lateObjectsStep(run, afterGroups),
     ...probes,
     collect,
-    cleanupStep(run, [collect.id]),
+    ...(run.mode === 'drill' ? [cleanupStep(run, [collect.id])] : [addressesStep(run, recovered)]),
   ];
+}
+
+function targetStep(run: DrillRun, dependsOn: string[]): StepDefinition {
+  const destination = run.recovery?.destination;
+  return destination?.kind === 'cluster'
+    ? connectStep(run, destination, dependsOn)
+    : applyStep(run, dependsOn);
 }
 
 function journaling(journal: Journal, listener: DrillListener): DrillListener {

@@ -3,12 +3,13 @@ import {extname, isAbsolute, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {PraError} from '../errors.ts';
 import {runProcess} from '../std/process.ts';
+import type {RunMode} from './event.ts';
 
 /** What a scripted step is told about the run, as environment and as a JSON file named by PRA_STEP_CONTEXT. */
 export interface ScriptContext {
   drillId: string;
   plan: string;
-  mode: 'drill' | 'recover';
+  mode: RunMode;
   group: string;
   step: string;
   snapshot: string;

@@ -79,8 +79,15 @@ function typeOf(node: SchemaNode): string {
   return node.type ?? 'any';
 }
 
-/** What a drill of this plan will do, in order, in sentences. */
-export function explainPlan(plan: Plan): string[] {
+export interface ExplainOptions {
+  /** A real recovery instead of a drill. */
+  mode?: 'drill' | 'recover';
+  /** The cluster that is recovered into, in words; a new one by Terraform when it is not given. */
+  into?: string | undefined;
+}
+
+/** What a drill of this plan, or a recovery by it, will do, in order, in sentences. */
+export function explainPlan(plan: Plan, {mode = 'drill', into}: ExplainOptions = {}): string[] {
   const {spec} = plan;
   const {source, target, objectives} = spec;
   const fresh = spec.recoveryPoint.policy === 'fresh';
@@ -99,15 +106,19 @@ export function explainPlan(plan: Plan): string[] {
       volume =>
         `Save the data of ${JSON.stringify(volume.select)} by its dump command, ${shorten(volume.dump?.command.join(' ') ?? '')}.`,
     ),
-    `T0: the recovery is declared. Bring up a fresh cluster with ${target.terraform.dir} and check that it is not the source and is empty.`,
-    'Restore all objects, with workloads stopped, CronJobs suspended and load balancers turned into cluster-internal services.',
+    into === undefined
+      ? `T0: the recovery is declared. Bring up a fresh cluster with ${target.terraform.dir} and check that it is not the source and is empty.`
+      : `T0: the recovery is declared. Recover into ${into}, which a person confirms.`,
+    mode === 'drill'
+      ? 'Restore all objects, with workloads stopped, CronJobs suspended and load balancers turned into cluster-internal services.'
+      : 'Restore all objects as they were, with the workloads of the groups stopped until their turn comes.',
     ...orderGroups(spec.groups).flatMap((layer, index) =>
-      layer.map(name => groupSentence(plan, name, index)),
+      layer.map(name => groupSentence(plan, name, index, mode)),
     ),
-    ...spec.probes.map(
-      probe => `Probe ${probe.name}${probe.required ? '' : ' (optional)'}: proves ${probe.proves}.`,
-    ),
-    `Destroy the target. The objectives are RTO ${formatDuration(objectives.rto)} and RPO ${formatDuration(objectives.rpo)}.`,
+    ...spec.probes
+      .filter(({modes}) => (modes ?? [mode]).includes(mode))
+      .map(probe => `Probe ${probe.name}${probe.required ? '' : ' (optional)'}: proves ${probe.proves}.`),
+    `${mode === 'drill' ? 'Destroy the target' : 'The target stays, and is in service'}. The objectives are RTO ${formatDuration(objectives.rto)} and RPO ${formatDuration(objectives.rpo)}.`,
   ];
 }
 
@@ -123,12 +134,16 @@ function hookSentence({name, select, pre = [], post = []}: Hook): string {
   return `Around the snapshot, run hook ${name} in the pods with ${JSON.stringify(select)}: ${commands.join(', ')}.`;
 }
 
-function groupSentence(plan: Plan, name: string, layer: number): string {
+function groupSentence(plan: Plan, name: string, layer: number, mode: 'drill' | 'recover'): string {
   const group = plan.spec.groups.find(candidate => candidate.name === name);
   const after =
     group && group.dependsOn.length > 0
       ? ` after ${group.dependsOn.join(', ')} ${group.dependsOn.length > 1 ? 'are' : 'is'} healthy`
       : '';
-  const steps = group?.steps?.length ? `, then run ${group.steps.map(step => step.name).join(', ')}` : '';
+  const inMode = (group?.steps ?? []).filter(({modes}) => (modes ?? [mode]).includes(mode));
+  const told = inMode.map(step =>
+    step.manual ? `have ${step.manual.approvers.join(' or ')} do ${step.name}` : `run ${step.name}`,
+  );
+  const steps = told.length > 0 ? `, then ${told.join(', ')}` : '';
   return `Stage ${layer + 1}: start group ${name} (${group?.select.namespaces?.join(', ') ?? group?.select.selector ?? 'everything'})${after}, wait until it is healthy, bring back its data${steps}.`;
 }

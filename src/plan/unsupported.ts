@@ -20,7 +20,6 @@ export const UNSUPPORTED_FIELDS: readonly [path: string, what: string][] = [
   ['spec.evidence.redact', 'redaction rules'],
   ['spec.notify', 'notifications'],
   ['spec.recoveryPoint.window', 'a window of recovery points'],
-  ['spec.groups[].steps[].manual', 'manual steps'],
   ['spec.probes[].http.url', 'URLs outside of the cluster'],
   ['spec.probes[].http.tls', 'checking the certificate of an http probe'],
   ['spec.probes[].canary.table', 'choosing where the canary is looked for'],

@@ -10,17 +10,24 @@ const duration = (ms: number | undefined) => (ms === undefined ? '-' : formatDur
 export function renderDrillList(drills: readonly DrillSummary[], now: Date): string {
   if (drills.length === 0) return 'no drills yet: pra drill run PLAN';
   return renderTable(
-    ['NAME', 'PLAN', 'VERDICT', 'RTO', 'RPO', 'TARGET', 'AGE'],
+    ['NAME', 'MODE', 'PLAN', 'VERDICT', 'RTO', 'RPO', 'TARGET', 'AGE'],
     drills.map(drill => [
       drill.id,
+      drill.mode,
       drill.plan,
       drill.objectiveMissed && drill.state === 'passed' ? 'passed (objective missed)' : drill.state,
       duration(drill.rtoMs),
       duration(drill.rpoMs),
-      drill.dirty && drill.state !== 'running' ? 'left behind' : drill.dirty ? 'up' : 'removed',
+      targetOf(drill),
       formatDuration(now.getTime() - Date.parse(drill.startedAt)),
     ]),
   );
+}
+
+function targetOf({mode, dirty, state}: DrillSummary): string {
+  if (mode === 'recover') return 'stays';
+  if (!dirty) return 'removed';
+  return state === 'running' ? 'up' : 'left behind';
 }
 
 /** `pra drill show`, and what stands at the end of `pra drill run`: verdict first, then why, then the figures. */
@@ -31,7 +38,7 @@ export function renderDrill(record: DrillRecord, bundle: string | undefined): st
       `${verdict.result.toUpperCase()}${verdict.objectiveMissed ? ' (objective missed)' : ''}  ${verdict.summary}`,
     ],
     [
-      `drill        ${record.identity.id} (number ${record.identity.sequence} of plan ${record.identity.plan.name})`,
+      `${record.identity.mode === 'drill' ? 'drill   ' : 'recovery'}     ${record.identity.id} (number ${record.identity.sequence} of plan ${record.identity.plan.name})`,
       ...(record.recoveryPoint
         ? [
             `snapshot     ${record.recoveryPoint.snapshot}, ${record.recoveryPoint.objects} objects, ${formatBytes(record.recoveryPoint.bytes)}`,

@@ -21,6 +21,8 @@ export function openProgress(options: ProgressOptions): ProgressView {
   return options.interactive ? listrProgress() : plainProgress(options.color);
 }
 
+const RUN_NAMES = {drill: 'drill', recover: 'recovery'} as const;
+
 type StepEnded = Extract<DrillEvent, {type: 'step-ended'}>;
 
 const SIGN = {passed: '✔', failed: '✖', error: '✖', skipped: '↷'} as const;
@@ -32,6 +34,7 @@ export function plainProgress(
   write: (line: string) => void = line => process.stderr.write(`${line}\n`),
 ): ProgressView {
   const names = new Map<string, string>();
+  const manual = new Set<string>();
   const line = (at: string, text: string) => write(`${at.slice(11, 19)}Z ${text}`);
   let skipped: StepEnded[] = [];
   const tellSkipped = () => {
@@ -48,8 +51,11 @@ export function plainProgress(
     tellSkipped();
     switch (event.type) {
       case 'run-started':
-        for (const step of event.steps) names.set(step.id, step.name);
-        line(event.at, `drill ${event.drillId} of plan ${event.plan}`);
+        for (const step of event.steps) {
+          names.set(step.id, step.name);
+          if (step.manual) manual.add(step.id);
+        }
+        line(event.at, `${RUN_NAMES[event.mode]} ${event.drillId} of plan ${event.plan}`);
         break;
       case 'step-started':
         line(event.at, `▶ ${names.get(event.id) ?? event.id}`);
@@ -64,9 +70,11 @@ export function plainProgress(
         line(event.at, `● ${event.mark} ${event.name} at ${formatDuration(event.elapsedMs)}`);
         break;
       case 'run-ended':
-        line(event.at, `drill ${event.drillId} ended: ${event.verdict}`);
+        line(event.at, `${RUN_NAMES[event.mode]} ${event.drillId} ended: ${event.verdict}`);
         break;
       case 'step-progress':
+        // What a person is asked to do must be seen.
+        if (manual.has(event.id)) line(new Date().toISOString(), `✋ ${event.message}`);
         break;
     }
   };

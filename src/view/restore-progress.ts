@@ -73,7 +73,7 @@ function treeProgress(plan: RestorePlan): RestoreProgress {
   const counter = new Counter(LIVE_MS, say);
   let next = 0;
   const indexOf = (name: string) => steps.findIndex((step, index) => index >= next && step.name === name);
-  tree.listener({type: 'run-started', drillId: '', plan: '', runDir: '', steps, at: at()});
+  tree.listener({type: 'run-started', drillId: '', mode: 'recover', plan: '', runDir: '', steps, at: at()});
   return {
     listener: event => {
       counter.note(event);

@@ -24,6 +24,7 @@ export interface ShopBed {
   pra(...args: string[]): Promise<CliResult>;
   drill(plan: string, ...args: string[]): Promise<DrillRun>;
   start(plan: string, ...args: string[]): ReturnType<typeof startPra>;
+  recover(plan: string, ...args: string[]): ReturnType<typeof startPra>;
   stop(): Promise<void>;
 }
 
@@ -89,6 +90,7 @@ export async function makeShopBed(label: string): Promise<ShopBed> {
       return {...ran, record: JSON.parse(ran.stdout)};
     },
     start: (plan, ...args) => startPra(runArgs(plan, args), env),
+    recover: (plan, ...args) => startPra(['recover', plan, '--json', ...args], env),
     stop: async () => {
       await cluster.close();
       await removeLocalCluster({name});

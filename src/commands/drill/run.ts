@@ -2,6 +2,7 @@ import {Args, Flags} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {clusterFlags} from '../../cli/flags.ts';
 import {rehearse} from '../../cli/rehearse.ts';
+import {varFlag, withChoice, withVars} from '../../cli/vars.ts';
 import {connectSource, repositoryOf, withOverrides} from '../../cli/wiring.ts';
 import type {SnapshotChoice} from '../../drill/run-state.ts';
 import {PraError} from '../../errors.ts';
@@ -33,11 +34,7 @@ Exit codes: 0 passed; 3 failed; 4 passed, but an objective was missed; 6 inconcl
       description: 'recovery point: fresh, latest, or the id of a snapshot',
       helpValue: 'fresh|latest|ID',
     }),
-    var: Flags.string({
-      description: 'Terraform variable of the target, over those of the plan',
-      multiple: true,
-      helpValue: 'NAME=JSON',
-    }),
+    ...varFlag,
     reason: Flags.string({description: 'why the drill is run, for the record'}),
     trigger: Flags.option({options: ['manual', 'schedule', 'ci'] as const})({
       description: 'what started the drill, for the record',
@@ -52,10 +49,7 @@ Exit codes: 0 passed; 3 failed; 4 passed, but an objective was missed; 6 inconcl
     const choice = choiceOf(this.flags.snapshot, loaded);
     if (this.flags['dry-run']) {
       const {plan} = withOverrides(loaded, this.flags);
-      const steps = explainPlan({
-        ...plan,
-        spec: {...plan.spec, recoveryPoint: {...plan.spec.recoveryPoint, ...choice}},
-      });
+      const steps = explainPlan(withChoice(plan, choice));
       this.print(
         {apiVersion: 'pra/v1', kind: 'PlanExplanation', plan: plan.metadata.name, dryRun: true, steps},
         () => steps.map((step, index) => `${index + 1}. ${step}`).join('\n'),
@@ -97,27 +91,4 @@ function choiceOf(flag: string | undefined, loaded: LoadedPlan): SnapshotChoice 
   if (flag !== undefined) return {policy: 'id', id: flag};
   if (policy === 'id' && id !== undefined) return {policy: 'id', id};
   return {policy: policy === 'latest' ? 'latest' : 'fresh'};
-}
-
-/** `--var images='["/a.tar"]'`: JSON where it is JSON, text otherwise. */
-function withVars(loaded: LoadedPlan, vars: readonly string[]): LoadedPlan {
-  const added = Object.fromEntries(
-    vars.map(text => {
-      const split = text.indexOf('=');
-      if (split <= 0) throw new PraError('USAGE', `--var ${text} is not NAME=VALUE`);
-      return [text.slice(0, split), parseVar(text.slice(split + 1))];
-    }),
-  );
-  const {plan} = loaded;
-  const {target} = plan.spec;
-  const terraform = {...target.terraform, vars: {...target.terraform.vars, ...added}};
-  return {...loaded, plan: {...plan, spec: {...plan.spec, target: {...target, terraform}}}};
-}
-
-function parseVar(text: string) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }

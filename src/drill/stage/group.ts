@@ -4,6 +4,7 @@ import type {StepDefinition} from '../graph.ts';
 import {restoreGroupData} from '../restore-data.ts';
 import type {DrillRun} from '../run-state.ts';
 import {runScript} from '../script.ts';
+import {type ManualStep, manualStep} from './manual.ts';
 import {tell} from './restore.ts';
 
 const START_TIMEOUT_MS = 10 * 60_000;
@@ -31,12 +32,25 @@ function chainOf(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDefi
   const after = () => [chain.at(-1)?.id ?? ''];
   if (run.hasVolumes) chain.push({...dataStep(run, group, after()), onFailure});
   for (const script of group.steps ?? []) {
-    if (script.run !== undefined && (script.modes ?? [run.mode]).includes(run.mode)) {
-      chain.push({...scriptStep(run, group, script, after()), onFailure});
-    }
+    if (!(script.modes ?? [run.mode]).includes(run.mode)) continue;
+    const step = script.manual
+      ? manualStep(run, manualOf(group, script.name, script.manual), after())
+      : scriptStep(run, group, script, after());
+    chain.push({...step, onFailure});
   }
   return chain;
 }
+
+type PlanManual = NonNullable<NonNullable<PlanGroup['steps']>[number]['manual']>;
+
+const manualOf = (group: PlanGroup, name: string, {text, approvers, timeout}: PlanManual): ManualStep => ({
+  id: `group/${group.name}/step/${name}`,
+  name,
+  group: group.name,
+  text,
+  approvers,
+  timeoutMs: timeout,
+});
 
 function startStep(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDefinition {
   return {
@@ -51,6 +65,7 @@ function startStep(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDe
         cluster: target,
         plan: run.needRestorePlan(),
         group: group.name,
+        existing: run.existing,
         timeoutMs: group.rto ?? START_TIMEOUT_MS,
         signal: step.signal,
         onEvent: event => tell(step, event),

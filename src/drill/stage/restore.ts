@@ -1,11 +1,9 @@
 import {PraError} from '../../errors.ts';
 import {verifyPacks} from '../../repository/verify.ts';
-import {policyOfPlan} from '../../restore/policy.ts';
-import {planRestore} from '../../restore/preview.ts';
 import {type RestoreEvent, restoreWaves} from '../../restore/run.ts';
-import {snapshotSource} from '../../restore/source.ts';
 import {readTargetFacts} from '../../restore/target-facts.ts';
 import type {StepDefinition, StepHandle} from '../graph.ts';
+import {planRun} from '../plan-run.ts';
 import type {DrillRun} from '../run-state.ts';
 
 /** Reads the whole recovery point before anything is written, so that a damaged one is found while nothing is lost. */
@@ -33,11 +31,13 @@ export function previewStep(run: DrillRun): StepDefinition {
     run: async step => {
       const {target} = run.needTarget();
       const facts = await readTargetFacts(target, {signal: step.signal});
-      const plan = await planRestore({
-        objects: await snapshotSource(run.repository, run.needSnapshot(), {signal: step.signal}),
+      const plan = await planRun({
+        repository: run.repository,
+        snapshot: run.needSnapshot(),
+        plan: run.plan,
         mode: run.mode,
         target: facts,
-        policy: policyOfPlan(run.plan),
+        signal: step.signal,
       });
       run.restorePlan = plan;
       for (const finding of plan.findings) {
@@ -49,7 +49,9 @@ export function previewStep(run: DrillRun): StepDefinition {
           object: finding.ref,
           next:
             finding.severity === 'error'
-              ? 'mend it in the source or in the plan, take a new snapshot and drill again'
+              ? run.mode === 'drill'
+                ? 'mend it in the source or in the plan, take a new snapshot and drill again'
+                : 'mend it in the target; what stands against it is in the failures of this record'
               : 'check whether this is what you want',
         });
         if (finding.severity === 'error') run.failures.push(finding.message);
@@ -91,6 +93,7 @@ export function objectsStep(run: DrillRun): StepDefinition {
       const outcomes = await restoreWaves({
         cluster: target,
         plan: run.needRestorePlan(),
+        existing: run.existing,
         when: 'before-groups',
         uids: run.uids,
         signal: step.signal,
@@ -126,6 +129,7 @@ export function lateObjectsStep(run: DrillRun, dependsOn: string[]): StepDefinit
       const outcomes = await restoreWaves({
         cluster: target,
         plan: run.needRestorePlan(),
+        existing: run.existing,
         when: 'after-groups',
         uids: run.uids,
         signal: step.signal,

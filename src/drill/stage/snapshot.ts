@@ -17,12 +17,14 @@ export function snapshotStep(run: DrillRun): StepDefinition {
     phase: 'snapshot',
     dependsOn: [],
     run: async step => {
+      // The clock of a recovery runs from the moment of the decision; a drill's own snapshot is no part of a recovery.
+      if (run.recovery) run.log.declare(run.recovery.declaredAt);
       const root = fresh
         ? await takeFresh(run, step)
         : await findRoot(run.repository, reference(run), {plan: run.plan.metadata.name, signal: step.signal});
       run.snapshot = root;
       run.expectedCanary = await newestCanary(run, root, step.signal);
-      run.log.mark('T0');
+      if (!run.recovery) run.log.declare();
       run.log.recoveryPoint = {
         snapshot: root.id,
         createdAt: root.createdAt,
@@ -34,7 +36,7 @@ export function snapshotStep(run: DrillRun): StepDefinition {
           context: root.source.context,
           server: root.source.server,
         },
-        measuredRpoMs: Math.max(0, Date.now() - Date.parse(root.dataAt ?? root.createdAt)),
+        measuredRpoMs: Math.max(0, run.log.declaredMs() - Date.parse(root.dataAt ?? root.createdAt)),
         objects: root.counts.objects,
         bytes: root.bytes.raw + root.volumes.reduce((sum, volume) => sum + volume.bytes, 0),
       };
@@ -77,6 +79,9 @@ async function newestCanary(
 ): Promise<SnapshotRoot['canary']> {
   const {canary} = run.plan.spec.source;
   if (!canary || run.plan.spec.recoveryPoint.policy === 'id') return root.canary;
+  // After a disaster an older point may be wanted, and the source is not asked: it may be gone, or not to be trusted.
+  if (run.recovery && run.choice.policy === 'id') return root.canary;
+  if (run.recovery) return newestInRepository(run, root, signal);
   if (run.choice.policy === 'fresh') return root.canary;
   try {
     const source = await run.connectSource();
@@ -93,6 +98,14 @@ async function newestCanary(
       reason: `the source does not answer: ${messageOf(error)}`,
     });
   }
+  return newestInRepository(run, root, signal);
+}
+
+async function newestInRepository(
+  run: DrillRun,
+  root: SnapshotRoot,
+  signal: AbortSignal,
+): Promise<SnapshotRoot['canary']> {
   const roots = await listRoots(run.repository, {plan: run.plan.metadata.name, signal});
   return roots.find(known => known.canary)?.canary ?? root.canary;
 }

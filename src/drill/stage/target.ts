@@ -2,11 +2,13 @@ import {join} from 'node:path';
 import {connectCluster} from '../../cluster/client.ts';
 import {readIdentity} from '../../cluster/identity.ts';
 import {listNamespaces} from '../../cluster/namespaces.ts';
+import type {DrillGuard} from '../../evidence/record.ts';
 import {pidStartedAt} from '../../std/pid.ts';
 import {applyTarget} from '../../terraform/run.ts';
 import {prepareWorkspace} from '../../terraform/workspace.ts';
 import {resolveTerraform} from '../../tool/terraform.ts';
 import type {StepDefinition} from '../graph.ts';
+import {refuseOtherTarget} from '../guard/confirmed-target.ts';
 import {refuseWrongTarget} from '../guard/wrong-target.ts';
 import type {DrillRun} from '../run-state.ts';
 
@@ -67,45 +69,59 @@ export function guardStep(run: DrillRun): StepDefinition {
         readIdentity(target, {signal: step.signal}),
         listNamespaces(target, {signal: step.signal}),
       ]);
+      const destination = run.recovery?.destination;
       run.log.guard(
-        refuseWrongTarget({
-          target: identity,
-          source: {uid: snapshot.source.uid, server: snapshot.source.server},
-          protectedUid: run.plan.spec.source.clusterUID,
-          namespaces,
-          wanted: snapshot.namespaces,
-        }),
+        destination?.kind === 'cluster'
+          ? refuseOtherTarget(identity.uid, destination.uid, snapshot.source.uid)
+          : refuseWrongTarget({
+              target: identity,
+              source: {uid: snapshot.source.uid, server: snapshot.source.server},
+              protectedUid: run.plan.spec.source.clusterUID,
+              namespaces,
+              wanted: snapshot.namespaces,
+            }),
       );
-      run.log.guard({
-        number: 2,
-        name: 'deny egress by infrastructure',
-        state: outputs.facts.isolated ? 'stated' : 'failed',
-        detail: outputs.facts.isolated
-          ? 'the Terraform module states that the target has no way out; no pod of the target tried'
-          : 'the Terraform module states that the target is not isolated',
-      });
+      run.log.guard(egressGuard(run, outputs.facts.isolated));
       run.log.target = {
         provider: outputs.facts.provider,
-        module: run.plan.spec.target.terraform.dir,
+        ...(destination?.kind === 'cluster' ? {} : {module: run.plan.spec.target.terraform.dir}),
         clusterUid: identity.uid,
         version: identity.version,
         endpoint: outputs.endpoint,
         facts: run.jsonFacts(),
-        segregation: {
-          isolated: false,
-          proof: [
-            outputs.facts.isolated
-              ? 'the module states isolation; it was not probed from inside the target'
-              : 'the module states no isolation',
-          ],
-        },
+        segregation: {isolated: false, proof: [segregationOf(run, outputs.facts.isolated)]},
       };
-      run.log.notTested.push({
-        what: 'isolation, from inside the target',
-        reason: 'the module states it; no pod of the target tried to get out',
-      });
+      if (run.mode === 'drill')
+        run.log.notTested.push({
+          what: 'isolation, from inside the target',
+          reason: 'the module states it; no pod of the target tried to get out',
+        });
       run.log.mark('T1');
-      return `Kubernetes ${identity.version}, not the source, empty`;
+      return `Kubernetes ${identity.version}, ${destination?.kind === 'cluster' ? 'the one that was confirmed' : 'not the source, empty'}`;
     },
   };
+}
+
+function egressGuard({mode}: DrillRun, isolated: boolean): DrillGuard {
+  const guard = {number: 2, name: 'deny egress by infrastructure'};
+  if (mode === 'recover')
+    return {
+      ...guard,
+      state: 'notApplicable',
+      detail: 'a recovery goes back into service: it is to reach the world',
+    };
+  if (!isolated)
+    return {...guard, state: 'failed', detail: 'the Terraform module states that the target is not isolated'};
+  return {
+    ...guard,
+    state: 'stated',
+    detail: 'the Terraform module states that the target has no way out; no pod of the target tried',
+  };
+}
+
+function segregationOf({mode}: DrillRun, isolated: boolean): string {
+  if (mode === 'recover') return 'a recovery is not isolated: it goes back into service';
+  return isolated
+    ? 'the module states isolation; it was not probed from inside the target'
+    : 'the module states no isolation';
 }

@@ -21,7 +21,7 @@ export const recoveryPointSchema = z.object({
 /** The cluster that was recovered into. */
 export const targetSchema = z.object({
   provider: z.string().describe('Kind of target, such as local or scaleway'),
-  module: z.string().describe('Terraform module'),
+  module: z.string().optional().describe('Terraform module; absent for a cluster that was there'),
   moduleHash: digest.optional(),
   clusterUid: z.string().optional().describe('UID of its kube-system namespace; absent if it never came up'),
   version: z.string().optional(),

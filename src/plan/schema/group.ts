@@ -4,7 +4,7 @@ import {evenIfWrong, modes, name, nameOrGlob, positiveDuration, selectorText} fr
 const manual = z.strictObject({
   text: z.string().min(1).describe('What is to be done'),
   approvers: z.array(z.string()).min(1).describe('Who may say that it is done'),
-  timeout: positiveDuration.optional().describe('How long to wait for them'),
+  timeout: positiveDuration.optional().describe('How long to wait for them; 1h by default'),
 });
 
 const step = z
@@ -23,7 +23,14 @@ const step = z
   .refine(value => (value.run === undefined) !== (value.manual === undefined), {
     ...evenIfWrong,
     error: 'a step has either `run` or `manual`',
-  });
+  })
+  .refine(
+    value => value.manual === undefined || (value.retries === undefined && value.timeout === undefined),
+    {
+      ...evenIfWrong,
+      error: 'a step by a person has no `retries`, and its time is `manual.timeout`',
+    },
+  );
 
 /** Workloads that start together. */
 export const group = z.strictObject({
