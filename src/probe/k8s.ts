@@ -1,5 +1,5 @@
 import {isDeepStrictEqual} from 'node:util';
-import {discoverResources} from '../cluster/discover.ts';
+import {discover} from '../cluster/discover.ts';
 import {listAll} from '../cluster/list.ts';
 import {groupOf, type KubeObject} from '../cluster/object.ts';
 import {ResourceMap} from '../cluster/resource-map.ts';
@@ -15,7 +15,13 @@ export const observeK8s: Observe = async (probe, {cluster}, signal) => {
   if (!wanted) throw new PraError('BUG', 'not a k8s probe');
   const spelling =
     wanted.apiVersion === undefined ? wanted.kind : `${wanted.kind}.${groupOf(wanted.apiVersion)}`;
-  const type = new ResourceMap(await discoverResources(cluster, {signal})).named(spelling);
+  const {types, lost} = await discover(cluster, {signal});
+  const type = new ResourceMap(types).named(spelling);
+  if (!type && lost.length > 0)
+    throw new PraError(
+      'CLUSTER_DISCOVERY_INCOMPLETE',
+      `the target has no kind ${wanted.kind}, and cannot say what is in ${lost.map(({groupVersion}) => groupVersion).join(', ')}`,
+    );
   if (!type) return judgeUnknownKind(wanted);
   const objects = await listAll(cluster, type, {
     signal,

@@ -1,6 +1,7 @@
 /**
  * When Kubernetes began and ceased to serve versions of its kinds: `group/version Kind introduced removed`, minor
- * versions of Kubernetes 1, `-` where none is known. Facts of the API lifecycle markers in k8s.io/api 0.37.
+ * versions of Kubernetes 1, `-` where none is known. Facts of the API lifecycle markers in k8s.io/api 0.37, and of
+ * Kubernetes' deprecation guide for PodSecurityPolicy, CustomResourceDefinition and APIService, which it does not hold.
  */
 const LIFECYCLE = `
 admissionregistration.k8s.io/v1 MutatingAdmissionPolicy 36 -
@@ -17,6 +18,8 @@ admissionregistration.k8s.io/v1beta1 MutatingWebhookConfiguration 9 22
 admissionregistration.k8s.io/v1beta1 ValidatingAdmissionPolicy 28 34
 admissionregistration.k8s.io/v1beta1 ValidatingAdmissionPolicyBinding 28 34
 admissionregistration.k8s.io/v1beta1 ValidatingWebhookConfiguration 9 22
+apiextensions.k8s.io/v1beta1 CustomResourceDefinition 7 22
+apiregistration.k8s.io/v1beta1 APIService 7 22
 apps/v1beta1 ControllerRevision 7 16
 apps/v1beta1 Deployment 6 16
 apps/v1beta1 StatefulSet 5 16
@@ -45,6 +48,7 @@ extensions/v1beta1 DaemonSet 1 16
 extensions/v1beta1 Deployment 1 16
 extensions/v1beta1 Ingress 1 22
 extensions/v1beta1 NetworkPolicy 3 16
+extensions/v1beta1 PodSecurityPolicy 3 16
 extensions/v1beta1 ReplicaSet 2 16
 flowcontrol.apiserver.k8s.io/v1 FlowSchema 29 -
 flowcontrol.apiserver.k8s.io/v1 PriorityLevelConfiguration 29 -
@@ -66,6 +70,7 @@ networking.k8s.io/v1beta1 ServiceCIDR 31 37
 node.k8s.io/v1beta1 RuntimeClass 13 25
 policy/v1 PodDisruptionBudget 21 -
 policy/v1beta1 PodDisruptionBudget 5 25
+policy/v1beta1 PodSecurityPolicy 10 25
 rbac.authorization.k8s.io/v1beta1 ClusterRole 6 22
 rbac.authorization.k8s.io/v1beta1 ClusterRoleBinding 6 22
 rbac.authorization.k8s.io/v1beta1 Role 6 22

@@ -1,13 +1,16 @@
-import {stringAt} from '../std/json-at.ts';
+import type {KubeObject} from '../cluster/object.ts';
+import {stringAt, withoutAt} from '../std/json-at.ts';
 import type {ObjectIndex} from './index-objects.ts';
 import {keyOf} from './index-objects.ts';
 import type {RestoreItem} from './item.ts';
+import {hasInjectedCa} from './rules/webhook.ts';
 
+const CA_BUNDLE = ['spec', 'conversion', 'webhook', 'clientConfig', 'caBundle'];
 const CRD = 'CustomResourceDefinition.apiextensions.k8s.io';
 
 /**
  * The definitions whose conversion webhook was switched off (rules/crd.ts), in their full form: they are written again
- * after the groups, when what converts is up.
+ * after the groups, when what converts is up. A CA that a controller injects is left to it.
  */
 export function restoreConversions(index: ObjectIndex, items: readonly RestoreItem[]): RestoreItem[] {
   const definitions = items.filter(item => item.object.kind === 'CustomResourceDefinition');
@@ -17,7 +20,8 @@ export function restoreConversions(index: ObjectIndex, items: readonly RestoreIt
     if (!first || stringAt(object, 'spec', 'conversion', 'strategy') !== 'Webhook') return [];
     const conversion = object.spec?.conversion;
     if (conversion === undefined) return [];
-    const whole = {...first.object, spec: {...first.object.spec, conversion}};
+    const full: KubeObject = {...first.object, spec: {...first.object.spec, conversion}};
+    const whole = hasInjectedCa(object) ? withoutAt(full, CA_BUNDLE) : full;
     return [first.with(whole, {followUp: true, isRaw: false})];
   });
 }

@@ -90,6 +90,11 @@ export function findUnserved(items: readonly RestoreItem[], target: RestoreTarge
           'warning',
         ),
       ];
+    const lost = target.lost?.find(({groupVersion}) => groupVersion === apiVersion);
+    if (lost)
+      return [
+        unserved(ref, `what serves ${apiVersion} in the target does not answer: ${lost.reason}`, 'error'),
+      ];
     const served = isServed(target, apiVersion, kind);
     if (served !== false) return [];
     const why = reasonNotServed(apiVersion, kind, target.version);

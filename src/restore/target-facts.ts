@@ -1,5 +1,5 @@
 import {type Cluster, isApiError} from '../cluster/client.ts';
-import {discoverAll} from '../cluster/discover.ts';
+import {discover} from '../cluster/discover.ts';
 import {readIdentity} from '../cluster/identity.ts';
 import {listAll} from '../cluster/list.ts';
 import type {KubeObject, ResourceType} from '../cluster/object.ts';
@@ -24,15 +24,16 @@ const TAKEN = [
 
 /**
  * Reads what a restore must know of the cluster that it writes into; discovery is fresh each time. What the user may not
- * list is left unknown, except storage classes, which claims need.
+ * list is left unknown, except storage classes, which claims need. A group that cannot be asked, because what serves it is
+ * not up (yet), does not stand in the way of all others.
  * @throws PraError CLUSTER_*.
  */
 export async function readTargetFacts(
   cluster: Cluster,
   {signal}: {signal: AbortSignal},
 ): Promise<RestoreTarget> {
-  const [{types, served}, identity] = await Promise.all([
-    discoverAll(cluster, {signal}),
+  const [{types, served, lost}, identity] = await Promise.all([
+    discover(cluster, {signal}),
     readIdentity(cluster, {signal}),
   ]);
   const typeOf = (kind: string) => types.find(type => groupKind(type) === kind);
@@ -54,6 +55,7 @@ export async function readTargetFacts(
   return {
     resourceTypes: types,
     served,
+    lost,
     storageClasses,
     version: identity.version,
     ...(namespaces ? namespaceFacts(namespaces) : {}),

@@ -38,6 +38,8 @@ export interface RestoreTarget {
   claims?: ReadonlySet<string>;
   /** Keys of cluster-wide objects whose names a copy must not take. */
   taken?: ReadonlySet<string>;
+  /** API groups that the target knows of but cannot ask, such as `metrics.k8s.io/v1beta1`, with the cause. */
+  lost?: readonly {groupVersion: string; reason: string}[];
   /** Images that nodes of the target hold, by every name. */
   images?: ReadonlySet<string>;
 }

@@ -1,12 +1,19 @@
+import type {KubeObject} from '../../cluster/object.ts';
 import {arrayAt, isJsonObject, stringAt, stringsAt, withAt, withoutAt} from '../../std/json-at.ts';
 import {Change, type Rule, type RuleRemark} from './rule.ts';
 
 /** Tools that write the CA of a webhook into it; the CA of the source is left to them. */
-const INJECTORS = [
+const INJECTORS: readonly string[] = [
   'cert-manager.io/inject-ca-from',
   'cert-manager.io/inject-ca-from-secret',
   'service.beta.openshift.io/inject-cabundle',
 ];
+
+/** Whether another controller writes the CA of webhooks into an object. */
+export function hasInjectedCa(object: KubeObject): boolean {
+  const annotations = stringsAt(object, 'metadata', 'annotations');
+  return INJECTORS.some(name => annotations[name] !== undefined);
+}
 
 /** Admission webhooks: their backend must come back with them, and an injected CA is injected anew. */
 export const webhook: Rule = {
@@ -23,8 +30,7 @@ export const webhook: Rule = {
       if (name === undefined || context.find('Service', namespace, name)) continue;
       change.remark(missingBackend(stringAt(entry, 'failurePolicy') ?? 'Fail', `${namespace}/${name}`));
     }
-    const annotations = stringsAt(object, 'metadata', 'annotations');
-    if (INJECTORS.some(name => annotations[name] !== undefined)) {
+    if (hasInjectedCa(object)) {
       const webhooks = arrayAt(object, 'webhooks').map(entry =>
         isJsonObject(entry) ? withoutAt(entry, ['clientConfig', 'caBundle']) : entry,
       );
