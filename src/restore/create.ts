@@ -75,6 +75,8 @@ async function create(session: RestoreSession, item: RestoreItem, loaded: Loaded
     // A Service that is there holds its node port, which the API server says instead of that it is there.
     if (isApiError(error, 422) && item.object.kind === 'Service')
       return reconcile(session, item, loaded.object, error);
+    // A webhook that does not answer refuses what is there already, too.
+    if (isApiError(error) && isWebhookDown(error)) return reconcile(session, item, loaded.object, error);
     throw error;
   }
 }
@@ -175,6 +177,8 @@ function passesByItself(error: unknown, item: RestoreItem): boolean {
 const isUnserved = (error: ApiError) =>
   error.status === 404 && /could not find the requested resource|page not found/.test(error.why ?? '');
 
+const isWebhookDown = ({status, why = ''}: ApiError) => status === 500 && why.includes('calling webhook');
+
 function failure(error: unknown, item: RestoreItem): Result {
   if (error instanceof PraError && error.code === 'TIMEOUT' && !isApiError(error))
     return {outcome: 'failed', reason: error.message};
@@ -188,6 +192,7 @@ function adviceFor(error: ApiError, {type}: RestoreItem): string {
   const why = error.why ?? '';
   if (error.status === 422 && /immutable|may not be changed|forbidden: updates to/.test(why))
     return ` (a field that cannot be changed in place: recreate it, --existing ${type.kind}=recreate)`;
+  if (isWebhookDown(error)) return ' (what answers the webhook is not up: restore that first)';
   if (error.status === 403 && why.includes('exceeded quota')) return ' (raise the quota, or restore less)';
   return '';
 }

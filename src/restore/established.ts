@@ -39,8 +39,8 @@ export async function waitEstablished(
   const unserved = servedPaths(definitions);
   await waitFor(
     async () => {
-      for (const [path, plurals] of unserved)
-        if (await isServed(cluster, path, plurals, signal)) unserved.delete(path);
+      for (const [path, wanted] of unserved)
+        if (await isServed(cluster, path, wanted, signal)) unserved.delete(path);
       return unserved.size === 0 ? true : undefined;
     },
     {
@@ -68,15 +68,24 @@ function refuseTakenNames(definition: KubeObject): void {
   );
 }
 
-/** Discovery paths of the definitions, with the plurals that each must list. */
-function servedPaths(definitions: readonly KubeObject[]): Map<string, string[]> {
-  const paths = new Map<string, string[]>();
+interface Served {
+  /** Must be in discovery. */
+  plurals: string[];
+  /** Must be listed too: those stored in this version, so that no conversion webhook, which may be down, is asked. */
+  stored: string[];
+}
+
+/** Discovery paths of the definitions, with what each must serve. */
+function servedPaths(definitions: readonly KubeObject[]): Map<string, Served> {
+  const paths = new Map<string, Served>();
   for (const definition of definitions) {
     const plural = stringAt(definition, 'spec', 'names', 'plural') ?? '';
     for (const version of arrayAt(definition, 'spec', 'versions')) {
       if (at(version, 'served') !== true) continue;
       const path = `/apis/${stringAt(definition, 'spec', 'group')}/${stringAt(version, 'name')}`;
-      paths.set(path, [...(paths.get(path) ?? []), plural]);
+      const {plurals = [], stored = []} = paths.get(path) ?? {};
+      const isStored = at(version, 'storage') === true;
+      paths.set(path, {plurals: [...plurals, plural], stored: isStored ? [...stored, plural] : stored});
     }
   }
   return paths;
@@ -85,7 +94,7 @@ function servedPaths(definitions: readonly KubeObject[]): Map<string, string[]> 
 async function isServed(
   cluster: Cluster,
   path: string,
-  plurals: readonly string[],
+  {plurals, stored}: Served,
   signal: AbortSignal,
 ): Promise<boolean> {
   const answer = await cluster.request('GET', path, {signal}).catch(error => {
@@ -96,11 +105,12 @@ async function isServed(
   if (!plurals.every(plural => served.has(plural))) return false;
   // Discovery can be ahead of what serves the kind.
   const lists = await Promise.all(
-    plurals.map(plural =>
+    stored.map(plural =>
       cluster.request('GET', `${path}/${plural}`, {query: {limit: 1}, signal}).then(
         () => true,
         (error: unknown) => {
-          if (isApiError(error)) return error.status === 403;
+          // Objects of an older version are converted for the answer, by a webhook that may be down: 500.
+          if (isApiError(error)) return error.status === 403 || error.status === 500;
           throw error;
         },
       ),

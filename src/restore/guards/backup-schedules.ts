@@ -5,6 +5,7 @@ import {Change, type Rule} from '../rules/rule.ts';
 /** Where each backup tool keeps its off switch. */
 const SWITCHES: Readonly<Record<string, readonly string[]>> = {
   'Schedule.velero.io': ['spec', 'paused'],
+  'ScheduledBackup.postgresql.cnpg.io': ['spec', 'suspend'],
   'ReplicationSource.volsync.backube': ['spec', 'paused'],
   'ReplicationDestination.volsync.backube': ['spec', 'paused'],
 };
