@@ -22,6 +22,7 @@ export function restoreConversions(index: ObjectIndex, items: readonly RestoreIt
     if (conversion === undefined) return [];
     const full: KubeObject = {...first.object, spec: {...first.object.spec, conversion}};
     const whole = hasInjectedCa(object) ? withoutAt(full, CA_BUNDLE) : full;
-    return [first.with(whole, {followUp: true, isRaw: false})];
+    // Read again, it would be prepared as the first one was: without its conversion.
+    return [first.with(whole, {followUp: true, isRaw: false, isHeld: true})];
   });
 }

@@ -58,7 +58,7 @@ export class RestoreItem {
   }
 
   /** The same with another object. */
-  with(object: KubeObject, options: Pick<ItemOptions, 'isRaw' | 'followUp'> = {}): RestoreItem {
+  with(object: KubeObject, options: Pick<ItemOptions, 'isRaw' | 'isHeld' | 'followUp'> = {}): RestoreItem {
     const {type, origin, isRaw, isHeld, followUp} = this;
     return new RestoreItem(type, object, {origin, isRaw, isHeld, followUp, ...options});
   }
