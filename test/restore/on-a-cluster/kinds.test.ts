@@ -15,7 +15,7 @@ afterAll(() => bed?.stop());
 
 interface Row extends RestoreCase {
   rule: string;
-  then(result: RestoredCase): Promise<void> | void;
+  check(result: RestoredCase): Promise<void> | void;
 }
 
 const rows = (table: readonly (() => Row)[]) =>
@@ -24,7 +24,7 @@ const rows = (table: readonly (() => Row)[]) =>
     return [made.rule, made] as const;
   });
 
-const run = async (_: string, row: Row) => row.then(await bed.restore(row));
+const run = async (_: string, row: Row) => row.check(await bed.restore(row));
 
 const outcomeOf = ({outcomes}: RestoredCase, kind: string, name: string) =>
   outcomes.find(({ref}) => ref.split('/').at(-1) === name && ref.includes(`${kind} `))?.outcome;
@@ -43,7 +43,7 @@ describe('stripped and kept', () => {
         return {
           rule: 'uid, resourceVersion, generation, times, managedFields and status are the target’s; labels, annotations and finalizers stay, no label is added',
           given: [namespace(), object],
-          async then({messages}) {
+          async check({messages}) {
             const {metadata, data} = await bed.need(object);
             expect(metadata).toMatchObject(object.metadata);
             expect(Object.keys(metadata.labels ?? {})).toEqual(['team']);
@@ -76,7 +76,7 @@ describe('stripped and kept', () => {
               },
             }),
           ],
-          async then({outcomes}) {
+          async check({outcomes}) {
             expect(outcomes.filter(({outcome}) => outcome === 'failed')).toEqual([]);
             const first = await bed.need(make('first'));
             const middle = await bed.need(owned);
@@ -95,7 +95,7 @@ describe('stripped and kept', () => {
           rule: 'an owner that does not come back is dropped, with a finding',
           given: [namespace()],
           raw: [owned],
-          async then({messages}) {
+          async check({messages}) {
             expect((await bed.need(owned)).metadata.ownerReferences).toBeUndefined();
             expect(messages.join('\n')).toMatch(/owner/);
           },
@@ -112,7 +112,7 @@ describe('stripped and kept', () => {
           rule: 'what kubectl last applied is dropped from what a transform altered, and stays elsewhere',
           given: [namespace(), altered, untouched],
           policy: {transforms: [{match: {name: 'altered'}, merge: {data: {a: '2'}}}]},
-          async then() {
+          async check() {
             expect((await bed.need(altered)).metadata.annotations).toBeUndefined();
             expect((await bed.need(untouched)).metadata.annotations).toEqual(annotations);
           },
@@ -131,7 +131,7 @@ describe('Service', () => {
         return {
           rule: 'the cluster IP is the target’s',
           given: [namespace(), object],
-          async then(result) {
+          async check(result) {
             const {spec} = await bed.need(object);
             expect(spec?.clusterIP).toBeTruthy();
             expect(reasonsOf(result)).toContain('the target allots a cluster IP of its own');
@@ -144,7 +144,7 @@ describe('Service', () => {
         return {
           rule: 'headless stays headless',
           given: [namespace(), object],
-          async then() {
+          async check() {
             expect((await bed.need(object)).spec?.clusterIP).toBe('None');
           },
         };
@@ -155,7 +155,7 @@ describe('Service', () => {
         return {
           rule: 'a node port is kept on a fresh target',
           given: [namespace(), object],
-          async then() {
+          async check() {
             expect(at((await bed.need(object)).spec, 'ports')).toMatchObject([{nodePort: 30_101}]);
           },
         };
@@ -169,7 +169,7 @@ describe('Service', () => {
           rule: 'a node port that is taken is found by the preview, and another one is allotted',
           given: [namespace(), object],
           there: [other.namespace(), holder],
-          async then({messages}) {
+          async check({messages}) {
             expect(messages.join('\n')).toContain(`node port 30102 is taken by Service ${other.ns}/holder`);
             const ports = at((await bed.need(object)).spec, 'ports');
             expect(JSON.stringify(ports)).not.toContain('30102');
@@ -182,7 +182,7 @@ describe('Service', () => {
         return {
           rule: 'that a load balancer gets a new address is told, for DNS',
           given: [namespace(), object],
-          async then({messages}) {
+          async check({messages}) {
             expect((await bed.need(object)).spec?.type).toBe('LoadBalancer');
             expect(messages.join('\n')).toContain('the load balancer gets a new address: DNS has to follow');
           },
@@ -196,7 +196,7 @@ describe('Service', () => {
         return {
           rule: 'an external name comes back as it is',
           given: [namespace(), external],
-          async then() {
+          async check() {
             expect((await bed.need(external)).spec).toMatchObject({
               type: 'ExternalName',
               externalName: 'db.example.com',
@@ -223,7 +223,7 @@ describe('ServiceAccount and Secret', () => {
           given: [namespace(), account],
           there: [namespace(), object('v1', 'ServiceAccount', 'default')],
           existing: ['skip'],
-          async then() {
+          async check() {
             expect(await bed.need(account)).toMatchObject({
               automountServiceAccountToken: false,
               imagePullSecrets: [{name: 'registry'}],
@@ -240,7 +240,7 @@ describe('ServiceAccount and Secret', () => {
         return {
           rule: 'annotations that bind a cloud role are reported',
           given: [namespace(), account],
-          async then({messages}) {
+          async check({messages}) {
             expect(messages.join('\n')).toContain('bound to a cloud role by eks.amazonaws.com/role-arn');
             expect((await bed.need(account)).metadata.annotations).toBeDefined();
           },
@@ -259,7 +259,7 @@ describe('ServiceAccount and Secret', () => {
         return {
           rule: `a Secret of type ${type} comes back as it is`,
           given: [namespace(), secret],
-          async then() {
+          async check() {
             expect(await bed.need(secret)).toMatchObject({type, data});
           },
         };
@@ -323,7 +323,7 @@ describe('volumes', () => {
           rule: 'a claim comes back unbound: bind annotations, selected node, volume name and data source are cleared',
           given: [namespace()],
           raw: [object],
-          async then() {
+          async check() {
             const {metadata, spec} = await bed.need(object);
             expect(metadata.annotations).toBeUndefined();
             expect(spec?.volumeName).toBeUndefined();
@@ -339,7 +339,7 @@ describe('volumes', () => {
           rule: `a PersistentVolume with the source’s disk is never made again (${mode})`,
           mode,
           given: [namespace(), object, volume],
-          async then(result: RestoredCase) {
+          async check(result: RestoredCase) {
             expect(await bed.live(volume)).toBeUndefined();
             expect(skippedOf(result).join('\n')).toContain('PersistentVolume: it names a disk of the source');
           },
@@ -351,7 +351,7 @@ describe('volumes', () => {
           rule: 'a claim whose data nobody saved is an error of the preview, by name',
           given: [namespace(), claim('data')],
           volumes: [],
-          then({messages}) {
+          check({messages}) {
             expect(messages.join('\n')).toMatch(new RegExp(`^error: .*holds no data of .*${ns}/data`, 'm'));
           },
         };
@@ -363,7 +363,7 @@ describe('volumes', () => {
           rule: 'a storage class is mapped by the plan, and one that the target lacks is an error',
           given: [namespace(), object],
           policy: {storageClasses: {premium: 'none-such'}},
-          then({messages}) {
+          check({messages}) {
             expect(messages.join('\n')).toContain(
               'the plan maps storage class premium to none-such, which the target does not have',
             );
@@ -376,7 +376,7 @@ describe('volumes', () => {
         return {
           rule: 'without class and default of the target a claim is an error that says what to do',
           given: [namespace(), object],
-          then({messages}) {
+          check({messages}) {
             expect(messages.join('\n')).toContain('map it under target.requires.storageClasses');
           },
         };
@@ -388,7 +388,7 @@ describe('volumes', () => {
           rule: 'a storage class that the target lacks becomes its default, with a finding',
           given: [namespace(), object],
           there: [storageClass('standard', true)],
-          async then({messages}) {
+          async check({messages}) {
             expect((await bed.need(object)).spec?.storageClassName).toBe('standard');
             expect(messages.join('\n')).toContain(
               'the target has no storage class premium: its default standard is used',
@@ -404,7 +404,7 @@ describe('volumes', () => {
           given: [namespace(), object],
           there: [storageClass('gold')],
           policy: {storageClasses: {premium: 'gold'}},
-          async then() {
+          async check() {
             expect((await bed.need(object)).spec?.storageClassName).toBe('gold');
           },
         };
@@ -438,7 +438,7 @@ describe('workloads', () => {
         return {
           rule: 'the claims of a StatefulSet come before it, and OrderedReady stays',
           given: [made.namespace(), object, made.claim('data-db-0'), made.claim('data-db-1')],
-          async then({written}) {
+          async check({written}) {
             const order = written.map(ref => ref.split('/').at(-1));
             expect(order.indexOf('data-db-1')).toBeLessThan(order.indexOf('db'));
             expect((await bed.need(object)).spec).toMatchObject({
@@ -455,7 +455,7 @@ describe('workloads', () => {
           rule: 'the storage class of claim templates is mapped',
           given: [made.namespace(), object],
           policy: {storageClasses: {premium: 'gold'}},
-          async then() {
+          async check() {
             expect(JSON.stringify(at((await bed.need(object)).spec, 'volumeClaimTemplates'))).toContain(
               '"gold"',
             );
@@ -472,7 +472,7 @@ describe('workloads', () => {
         return {
           rule: 'in a recovery without groups workloads come back as they were',
           given: [namespace(), web, agent, idle],
-          async then() {
+          async check() {
             expect((await bed.need(web)).spec?.replicas).toBe(3);
             expect((await bed.need(idle)).spec?.replicas).toBe(0);
             expect(at((await bed.need(agent)).spec, 'template', 'spec', 'nodeSelector')).toBeUndefined();
@@ -486,7 +486,7 @@ describe('workloads', () => {
           rule: 'at rest, replicas are kept in an annotation, and a DaemonSet fits no node',
           mode: 'drill',
           given: [namespace(), web, agent],
-          async then({plan}) {
+          async check({plan}) {
             const live = await bed.need(web);
             expect(live.spec?.replicas).toBe(0);
             expect(JSON.stringify(live.metadata.annotations)).toContain('3');
@@ -502,7 +502,7 @@ describe('workloads', () => {
         return {
           rule: 'a Job that had not ended comes back with selector and labels of its own',
           given: [namespace(), object],
-          async then(result) {
+          async check(result) {
             const {metadata, spec} = await bed.need(object);
             expect(at(spec, 'selector', 'matchLabels', 'batch.kubernetes.io/controller-uid')).toBe(
               metadata.uid,
@@ -529,7 +529,7 @@ describe('workloads', () => {
           rule: `a CronJob ${mode === 'drill' ? 'is suspended' : 'goes on'} in ${mode === 'drill' ? 'a drill' : 'a recovery'}, and one that was suspended stays so`,
           mode,
           given: [namespace(), running, paused],
-          async then() {
+          async check() {
             expect((await bed.need(running)).spec?.suspend).toBe(mode === 'drill');
             expect((await bed.need(paused)).spec?.suspend).toBe(true);
           },
@@ -554,7 +554,7 @@ describe('workloads', () => {
           rule: 'a pod without an owner comes back free of its node and of the token volume of the source',
           given: [namespace()],
           raw: [pod],
-          async then() {
+          async check() {
             const {spec} = await bed.need(pod);
             expect(spec?.nodeName).toBeUndefined();
             expect(JSON.stringify(spec)).not.toContain('kube-api-access-x');
@@ -592,7 +592,7 @@ describe('definitions and admission', () => {
           rule: 'a conversion webhook is off while its objects are written, then put back, and told',
           given: [definition, namespace(), service('hook')],
           raw: [make('first')],
-          async then(result) {
+          async check(result) {
             expect(result.summary.failures).toEqual([]);
             expect(await bed.live(make('first'))).toBeDefined();
             expect(at((await bed.need(definition)).spec, 'conversion', 'strategy')).toBe('Webhook');
@@ -610,7 +610,7 @@ describe('definitions and admission', () => {
         return {
           rule: 'preserveUnknownFields, which a new definition may not have, is said per version',
           raw: [old],
-          async then(result) {
+          async check(result) {
             expect(result.summary.failures).toEqual([]);
             expect(JSON.stringify((await bed.need(definition)).spec)).toContain(
               '"x-kubernetes-preserve-unknown-fields":true',
@@ -643,7 +643,7 @@ describe('definitions and admission', () => {
         return {
           rule: 'the CA of a webhook is left to its injector',
           given: [namespace(), service('hook'), configuration],
-          async then() {
+          async check() {
             expect(JSON.stringify(await bed.need(configuration))).not.toContain('caBundle":"');
           },
         };
@@ -657,7 +657,7 @@ describe('definitions and admission', () => {
           rule: 'the CA of a conversion webhook is left to its injector',
           given: [namespace(), service('hook')],
           raw: [injected],
-          async then(result) {
+          async check(result) {
             expect(result.summary.failures).toEqual([]);
             const {spec} = await bed.need(definition);
             expect(at(spec, 'conversion', 'strategy')).toBe('Webhook');
@@ -689,7 +689,7 @@ describe('definitions and admission', () => {
         return {
           rule: 'a blocking webhook whose backend does not come back is an error of the preview',
           given: [namespace(), configuration],
-          then({messages}) {
+          check({messages}) {
             expect(messages.join('\n')).toContain(
               `its backend, Service ${ns}/absent, is not in the snapshot: with failurePolicy Fail`,
             );
@@ -786,7 +786,7 @@ describe('objects that are there', () => {
           given: [namespace(), after],
           there: [namespace(), before],
           existing: ['skip'],
-          async then(result) {
+          async check(result) {
             expect((await bed.need(before)).data).toEqual({a: 'old', extra: 'x'});
             expect(outcomeOf(result, 'ConfigMap', 'it')).toBe('skipped');
             expect(result.summary.skips.map(({reason}) => reason).join()).toMatch(/differs/);
@@ -800,7 +800,7 @@ describe('objects that are there', () => {
           given: [namespace(), after],
           there: [namespace(), before],
           existing: ['update'],
-          async then(result) {
+          async check(result) {
             expect((await bed.need(before)).data).toEqual({a: 'new', extra: 'x'});
             expect(outcomeOf(result, 'ConfigMap', 'it')).toBe('changed');
           },
@@ -813,7 +813,7 @@ describe('objects that are there', () => {
           given: [namespace(), after],
           there: [namespace(), before],
           existing: ['skip', 'configmap=recreate'],
-          async then(result) {
+          async check(result) {
             expect((await bed.need(before)).data).toEqual({a: 'new'});
             expect(outcomeOf(result, 'ConfigMap', 'it')).toBe('recreated');
           },
@@ -827,7 +827,7 @@ describe('objects that are there', () => {
           there: [namespace(), before],
           existing: ['update'],
           policy: {rules: [{match: {kind: 'ConfigMap', name: 'it'}, existing: 'skip'}]},
-          async then() {
+          async check() {
             expect((await bed.need(before)).data).toEqual({a: 'old', extra: 'x'});
           },
         };
@@ -848,7 +848,7 @@ describe('objects that are there', () => {
           rule: 'a field that cannot be changed fails with the reason of the API server',
           given: [namespace(), wanted],
           there: [namespace(), live],
-          async then(result) {
+          async check(result) {
             expect(outcomeOf(result, 'Deployment', 'web')).toBe('failed');
             expect(result.summary.failures.map(({reason}) => reason).join()).toContain('field is immutable');
           },
@@ -861,7 +861,7 @@ describe('objects that are there', () => {
           given: [namespace(), config('fixed', {immutable: true, data: {a: 'new'}})],
           there: [namespace(), config('fixed', {immutable: true, data: {a: 'old'}})],
           existing: ['recreate'],
-          async then(result) {
+          async check(result) {
             expect(outcomeOf(result, 'ConfigMap', 'fixed')).toBe('recreated');
             expect(await bed.need(config('fixed'))).toMatchObject({immutable: true, data: {a: 'new'}});
           },
