@@ -1,25 +1,12 @@
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import type {KubeObject, ResourceType} from '../cluster/object.ts';
+import {clusterRole, type RbacRule, role, rulesFor, type Subject} from '../cluster/rbac.ts';
 import type {Plan} from '../plan/schema.ts';
 import {matchGlobs} from './glob.ts';
 import {selectOfPlan} from './plan-select.ts';
 import {isCustom, ReferenceCollector} from './referenced.ts';
 import {compileSelect, listScopes} from './select.ts';
 import {SHAPE_TYPES} from './shape.ts';
-
-/** Who gets the permissions, as the subject of a binding has it. */
-export interface Subject {
-  kind: 'ServiceAccount' | 'User' | 'Group';
-  name: string;
-  namespace?: string;
-}
-
-interface Rule {
-  apiGroups: string[];
-  resources: string[];
-  verbs: string[];
-  resourceNames?: string[];
-}
 
 export interface PermissionsOptions {
   plan: Plan;
@@ -31,8 +18,6 @@ export interface PermissionsOptions {
   /** Also for following: watching is as much as listing, for longer. */
   follow?: boolean | undefined;
 }
-
-const RBAC = 'rbac.authorization.k8s.io';
 
 /**
  * The least that snapshots of a plan need in the source, as RBAC objects: what is listed, the pods that commands run in, the
@@ -87,18 +72,8 @@ function lookedAt({spec: {source}}: Plan): ResourceType[] {
   return (source.hooks ?? []).length > 0 ? [PersistentVolumeClaim, Pod] : [PersistentVolumeClaim];
 }
 
-/** What may be done with kinds, those of one API group in one rule. */
-function rulesFor(types: readonly ResourceType[], verbs: readonly string[]): Rule[] {
-  const groups = Map.groupBy(types, type => type.group);
-  return [...groups].map(([group, kinds]) => ({
-    apiGroups: [group],
-    resources: [...new Set(kinds.map(kind => kind.plural))].sort(),
-    verbs: [...verbs],
-  }));
-}
-
 /** What a snapshot does in a namespace besides listing. */
-function actionsIn({spec}: Plan, namespace: string): Rule[] {
+function actionsIn({spec}: Plan, namespace: string): RbacRule[] {
   const {source, probes} = spec;
   const inside = (reference: string | undefined) => reference?.split('/')[0] === namespace;
   const dumps = source.volumes.some(
@@ -108,7 +83,7 @@ function actionsIn({spec}: Plan, namespace: string): Rule[] {
   const compared = probes.filter(probe => probe.compare && 'baseline' in probe.compare);
   const dsns = [source.canary?.sql?.secretRef, ...compared.map(probe => probe.sql?.secretRef)].filter(inside);
   const asked = dsns.length > 0 || compared.some(probe => inside(probe.http?.service));
-  const core = (resources: string[], verbs: string[], resourceNames?: string[]): Rule => ({
+  const core = (resources: string[], verbs: string[], resourceNames?: string[]): RbacRule => ({
     apiGroups: [''],
     resources,
     verbs,
@@ -126,30 +101,3 @@ function actionsIn({spec}: Plan, namespace: string): Rule[] {
       : []),
   ];
 }
-
-function clusterRole({name, rules, subject}: {name: string; rules: Rule[]; subject: Subject}): KubeObject[] {
-  const roleRef = {apiGroup: RBAC, kind: 'ClusterRole', name};
-  return [
-    {apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: {name}, rules},
-    {
-      apiVersion: `${RBAC}/v1`,
-      kind: 'ClusterRoleBinding',
-      metadata: {name},
-      roleRef,
-      subjects: [of(subject)],
-    },
-  ];
-}
-
-function role(options: {name: string; namespace: string; rules: Rule[]; subject: Subject}): KubeObject[] {
-  const {name, namespace, rules, subject} = options;
-  const roleRef = {apiGroup: RBAC, kind: 'Role', name};
-  const metadata = {name, namespace};
-  return [
-    {apiVersion: `${RBAC}/v1`, kind: 'Role', metadata, rules},
-    {apiVersion: `${RBAC}/v1`, kind: 'RoleBinding', metadata, roleRef, subjects: [of(subject)]},
-  ];
-}
-
-const of = ({kind, name, namespace}: Subject) =>
-  kind === 'ServiceAccount' ? {kind, name, namespace} : {kind, name, apiGroup: RBAC};

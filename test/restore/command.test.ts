@@ -382,6 +382,50 @@ describe('broken off', () => {
   });
 });
 
+test('a user with what restore rbac prints, and nothing else, restores all of it', async () => {
+  const {plane, cluster} = await startTarget();
+  try {
+    const printed = await pra('restore', 'rbac', shop, '--existing', 'recreate', '--user', 'restorer');
+    expect(printed.exitCode, printed.stderr).toBe(0);
+    const list = z
+      .object({
+        items: z.array(
+          z.looseObject({
+            apiVersion: z.string(),
+            kind: z.string(),
+            metadata: z.looseObject({name: z.string()}),
+          }),
+        ),
+      })
+      .parse(JSON.parse(printed.stdout));
+    expect(list.items.map(({kind}) => kind)).toEqual(['ClusterRole', 'ClusterRoleBinding']);
+    expect(printed.stdout).not.toContain('"*"');
+    for (const object of list.items)
+      await createObject(cluster, typeOf(object.apiVersion, object.kind), JSON.parse(JSON.stringify(object)));
+    const kubeconfig = await plane.kubeconfigOf('restorer');
+    const to = ['--to-kubeconfig', kubeconfig, '--existing', 'recreate', '--confirm', 'test'];
+    const stranger = await pra(
+      'restore',
+      'run',
+      shop,
+      '--to-kubeconfig',
+      await plane.kubeconfigOf('stranger'),
+      ...QUICK,
+    );
+    expect(stranger.exitCode).not.toBe(0);
+    const {exitCode, document, stderr} = await restored(shop, ...to);
+    expect(document.failures, stderr).toEqual([]);
+    expect(exitCode).toBe(0);
+    await patchObject(cluster, CORE_TYPES.ConfigMap, {name: 'web', namespace: 'shop'}, {data: {a: 'other'}});
+    const again = await restored(shop, ...to);
+    expect(again.document.failures, again.stderr).toEqual([]);
+    const live = await readObject(cluster, CORE_TYPES.ConfigMap, {name: 'web', namespace: 'shop'});
+    expect(live?.data).toEqual({a: '1', b: '2'});
+  } finally {
+    await cluster.close();
+  }
+});
+
 test('a pack that is missing or altered is found before the first write', async () => {
   const {plane, cluster} = await startTarget();
   const packs = join(dir, 'repository', 'packs');

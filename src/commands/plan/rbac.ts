@@ -1,12 +1,12 @@
 import {Args, Flags} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {clusterFlags} from '../../cli/flags.ts';
+import {subjectFlags, subjectOf} from '../../cli/subject-flags.ts';
 import {connectSource} from '../../cli/wiring.ts';
 import {discoverResources} from '../../cluster/discover.ts';
 import {listNamespaces} from '../../cluster/namespaces.ts';
-import {PraError} from '../../errors.ts';
 import {loadPlan} from '../../plan/load.ts';
-import {type Subject, sourcePermissions} from '../../snapshot/permissions.ts';
+import {sourcePermissions} from '../../snapshot/permissions.ts';
 
 export default class PlanRbac extends BaseCommand<typeof PlanRbac> {
   static override summary = 'print the least RBAC that snapshots of a plan need in the source';
@@ -21,19 +21,13 @@ namespaces, named without globs, needs no right to read others. Run it again aft
   static override args = {plan: Args.string({description: 'plan file', required: true})};
   static override flags = {
     ...clusterFlags,
-    'service-account': Flags.string({
-      description: 'who gets the permissions',
-      helpValue: 'NAMESPACE/NAME',
-      default: 'pra/pra',
-    }),
     follow: Flags.boolean({description: 'also the right to watch, for pra snapshot create --follow'}),
-    user: Flags.string({description: 'a user instead', exclusive: ['group']}),
-    group: Flags.string({description: 'a group instead'}),
+    ...subjectFlags,
   };
 
   async run(): Promise<void> {
     const loaded = await loadPlan(this.args.plan);
-    const subject = this.subject();
+    const subject = subjectOf(this.flags);
     const cluster = await connectSource(loaded, this.flags, `pra/${this.config.version}`);
     try {
       const [types, namespaces] = await Promise.all([
@@ -53,15 +47,5 @@ namespaces, named without globs, needs no right to read others. Run it again aft
     } finally {
       await cluster.close();
     }
-  }
-
-  private subject(): Subject {
-    const {user, group} = this.flags;
-    if (user !== undefined) return {kind: 'User', name: user};
-    if (group !== undefined) return {kind: 'Group', name: group};
-    const [namespace, name, ...more] = this.flags['service-account'].split('/');
-    if (!namespace || !name || more.length > 0)
-      throw new PraError('USAGE', '--service-account is NAMESPACE/NAME');
-    return {kind: 'ServiceAccount', name, namespace};
   }
 }
