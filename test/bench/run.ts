@@ -9,6 +9,7 @@ import {connectCluster} from '../../src/cluster/client.ts';
 import {renderTable} from '../../src/view/table.ts';
 import {startControlPlane} from '../bed/control-plane.ts';
 import {changeSome, loadObjects} from './load.ts';
+import {measureRestore} from './restore.ts';
 import {backUpWithVelero} from './velero.ts';
 
 const {values} = parseArgs({
@@ -16,12 +17,14 @@ const {values} = parseArgs({
     json: {type: 'boolean', default: false},
     objects: {type: 'string', default: '50000'},
     rounds: {type: 'string', default: '5'},
+    'restore-rounds': {type: 'string', default: '2'},
     velero: {type: 'string'},
     'velero-plugins': {type: 'string'},
   },
 });
 const objects = Number(values.objects);
 const rounds = Number(values.rounds);
+const restoreRounds = Number(values['restore-rounds']);
 const note = (text: string) => process.stderr.write(`${text}\n`);
 
 const timing = z.object({ms: z.number(), objects: z.number(), peakMiB: z.number()});
@@ -39,9 +42,14 @@ const streamed = z.object({compressed: z.number()});
 const dir = await mkdtemp(join(tmpdir(), 'pra-bench-'));
 const run = promisify(execFile);
 
-async function phase<T>(name: string, repository: string, schema: z.ZodType<T>): Promise<T> {
+async function phase<T>(
+  name: string,
+  repository: string,
+  schema: z.ZodType<T>,
+  kubeconfig = plane.kubeconfig,
+): Promise<T> {
   const script = join(import.meta.dirname, import.meta.url.endsWith('.ts') ? 'phase.ts' : 'phase.js');
-  const {stdout} = await run(process.execPath, [script, name, plane.kubeconfig, `file://${repository}`], {
+  const {stdout} = await run(process.execPath, [script, name, kubeconfig, `file://${repository}`], {
     maxBuffer: 1 << 24,
   });
   return schema.parse(JSON.parse(stdout));
@@ -101,10 +109,19 @@ try {
       })
     : undefined;
 
+  // Two API servers at once would share the processors.
+  await plane.stop();
+  const restored = await measureRestore(
+    (name, kubeconfig) => phase(name, repository, timing, kubeconfig),
+    restoreRounds,
+    note,
+  );
   const rates = {
     raw: median(raw.map(rate)),
     captureFirst: median(first.map(rate)),
     captureUnchanged: median(unchanged.map(rate)),
+    rawCreate: median(restored.raw.map(rate)),
+    restore: median(restored.restore.map(rate)),
   };
   const firstBytes = first[0]?.written ?? 0;
   const document = {
@@ -120,6 +137,7 @@ try {
     ratios: {
       captureFirst: round(against(first, 0)),
       captureUnchanged: round(against(unchanged, 1)),
+      restoreCreate: round(restored.ratio),
       incrementalBytes: round(incremental.written / firstBytes, 4),
       firstBytesOfStream: round(firstBytes / stream.compressed),
       ...(velero ? {captureFirstOfVelero: round(median(first.map(rate)) / rate(velero), 1)} : {}),
@@ -128,11 +146,19 @@ try {
       objects: first[0]?.objects ?? 0,
       listed: raw[0]?.objects ?? 0,
       rates,
-      runs: {raw: raw.map(rate), captureFirst: first.map(rate), captureUnchanged: unchanged.map(rate)},
+      runs: {
+        raw: raw.map(rate),
+        captureFirst: first.map(rate),
+        captureUnchanged: unchanged.map(rate),
+        rawCreate: restored.raw.map(rate),
+        restore: restored.restore.map(rate),
+      },
       peakMiB: {
         raw: Math.max(...raw.map(one => one.peakMiB)),
         captureFirst: Math.max(...first.map(one => one.peakMiB)),
         captureUnchanged: Math.max(...unchanged.map(one => one.peakMiB)),
+        rawCreate: Math.max(0, ...restored.raw.map(one => one.peakMiB)),
+        restore: Math.max(0, ...restored.restore.map(one => one.peakMiB)),
       },
       bytes: {
         json: first[0]?.raw ?? 0,
@@ -159,12 +185,13 @@ function table(document: {
   ratios: {
     captureFirst: number;
     captureUnchanged: number;
+    restoreCreate: number;
     incrementalBytes: number;
     firstBytesOfStream: number;
     captureFirstOfVelero?: number;
   };
   raw: {
-    rates: {raw: number; captureFirst: number; captureUnchanged: number};
+    rates: {raw: number; captureFirst: number; captureUnchanged: number; rawCreate: number; restore: number};
     peakMiB: Record<string, number>;
     bytes: Record<string, number>;
     read: Record<string, number>;
@@ -203,6 +230,13 @@ function table(document: {
               ],
             ]
           : []),
+        ['raw creates', String(raw.rates.rawCreate), '', `${raw.peakMiB.rawCreate} MiB`],
+        [
+          'restore',
+          String(raw.rates.restore),
+          `${percent(ratios.restoreCreate)} of raw creates`,
+          `${raw.peakMiB.restore} MiB`,
+        ],
       ],
     ),
     '',

@@ -1,22 +1,18 @@
 import {Args, Flags} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {openByFlags} from '../../cli/open-repository.ts';
-import {connectTarget, type OpenTarget, planByFlags, pruneScope} from '../../cli/restore.ts';
-import {confirmRisks, risksOf} from '../../cli/restore-confirm.ts';
+import {connectTarget, type OpenTarget} from '../../cli/restore.ts';
 import {parseNamespaceMap, restoreFlags, selectOfFlags} from '../../cli/restore-flags.ts';
+import {endOf, exitOf, type FinishedRestore, runRestore} from '../../cli/restore-run.ts';
 import {repositoryOf} from '../../cli/wiring.ts';
-import {EXIT, PraError} from '../../errors.ts';
+import {PraError} from '../../errors.ts';
+import type {LoadedPlan} from '../../plan/load.ts';
 import {findRoot} from '../../repository/snapshot-root.ts';
-import {verifyPacks} from '../../repository/verify.ts';
-import {executeRestore} from '../../restore/execute.ts';
-import {existingPolicyOf, parseExisting} from '../../restore/existing-policy.ts';
-import {RestoreJournal, readRestore} from '../../restore/journal.ts';
-import type {RestorePlan} from '../../restore/preview.ts';
+import {parseExisting} from '../../restore/existing-policy.ts';
+import {type ReadRestore, readRestore} from '../../restore/journal.ts';
 import type {RestoreRequest} from '../../restore/request.ts';
-import {readTargetFacts} from '../../restore/target-facts.ts';
 import {parseDuration} from '../../std/duration.ts';
 import {renderResult} from '../../view/restore.ts';
-import {openRestoreProgress} from '../../view/restore-progress.ts';
 
 export default class RestoreRun extends BaseCommand<typeof RestoreRun> {
   static override summary = 'restore objects of a snapshot into a cluster';
@@ -83,113 +79,71 @@ Exit codes: 0 complete; 3 incomplete, or refused before the first write; 1 error
       throw new PraError('USAGE', `--timeout ${flags.timeout} is not a duration`, {
         next: ['such as 5m or 1h'],
       });
-    const earlier = flags.resume === undefined ? undefined : await readRestore(flags.resume);
-    if (earlier?.state === 'running')
-      throw new PraError('USAGE', `restore ${earlier.id} is still running`, {next: ['pra restore list']});
-    const plan = earlier?.request.planFile ?? flags.plan;
+    const earlier = flags.resume === undefined ? undefined : await resumable(flags.resume);
     const {repository, loaded} = await openByFlags(
-      {plan, repository: flags.repository ?? earlier?.request.repository},
+      {
+        plan: earlier?.request.planFile ?? flags.plan,
+        repository: flags.repository ?? earlier?.request.repository,
+      },
       {usage: `pra restore run ${this.args.snapshot} --to CONTEXT`, signal},
     );
-    if (earlier?.request.planHash !== undefined && earlier.request.planHash !== loaded?.hash)
-      throw new PraError('USAGE', `the plan was changed since restore ${earlier.id} began`, {
-        next: ['begin a new restore: what is there already is found and left'],
-      });
-    const root = await findRoot(repository, earlier?.request.snapshot ?? this.args.snapshot, {
-      plan: loaded?.plan.metadata.name,
-      signal,
-    });
-    const named = earlier
-      ? {context: earlier.request.target.context, kubeconfig: earlier.request.target.kubeconfig}
-      : {context: flags.to, kubeconfig: flags['to-kubeconfig']};
-    const userAgent = `pra/${this.config.version} restore/${root.id}`;
-    const target = await connectTarget(named, userAgent, signal);
+    refuseChangedPlan(earlier, loaded);
+    const reference = earlier?.request.snapshot ?? this.args.snapshot;
+    const root = await findRoot(repository, reference, {plan: loaded?.plan.metadata.name, signal});
+    const named = earlier?.request.target ?? {context: flags.to, kubeconfig: flags['to-kubeconfig']};
+    const target = await connectTarget(named, `pra/${this.config.version} restore/${root.id}`, signal);
     try {
-      if (earlier && earlier.request.target.uid !== target.uid)
-        throw new PraError('USAGE', `the target is another cluster than the one of restore ${earlier.id}`, {
-          why: `kube-system was ${earlier.request.target.uid}, and is ${target.uid}`,
-        });
+      refuseOtherTarget(earlier, target);
       const request: RestoreRequest = earlier?.request ?? {
         ...this.requestOf(target, root.id),
         repository: repositoryOf(loaded, flags)?.url ?? '',
         planFile: loaded?.file,
         planHash: loaded?.hash,
       };
-      this.note(`checking every byte of snapshot ${root.id}`);
-      await verifyPacks(repository, root, {signal});
-      const facts = await readTargetFacts(target.cluster, {signal});
-      const restorePlan = await planByFlags({
-        ...request,
+      const finished = await runRestore({
         repository,
         root,
         loaded,
-        target: facts,
-        signal,
-      });
-      this.refuse(restorePlan);
-      const isSource = root.source.uid === target.uid;
-      const word = target.cluster.context;
-      if (!earlier)
-        await confirmRisks(
-          risksOf({plan: restorePlan, target: facts, existing: request.existing, isSource}),
-          {
-            word,
-            given: flags.confirm,
-            where: `${word} (${target.cluster.server}, Kubernetes ${target.version}, kube-system ${target.uid})`,
-            signal,
-          },
-        );
-      const journal = earlier ? await RestoreJournal.resume(earlier.id) : await RestoreJournal.begin(request);
-      this.restoreId = journal.id;
-      const progress = openRestoreProgress(this.view, restorePlan);
-      const {result, summary, error} = await executeRestore({
-        cluster: target.cluster,
-        plan: restorePlan,
-        target: facts,
-        existing: existingPolicyOf(request.existing),
-        prune: pruneScope(restorePlan, request.select, request.existing),
-        journal,
-        done: earlier?.done,
+        target,
+        request,
+        earlier,
+        confirm: flags.confirm,
+        despiteFindings: flags['despite-findings'],
         readyTimeoutMs: timeoutMs,
         waitMs: flags.wait ? timeoutMs : undefined,
         signal,
-        onEvent: event => progress.listener(event),
-        onHealth: health => progress.onHealth(health),
-      }).finally(async () => {
-        await progress.end();
-        await journal.close();
+        view: this.view,
+        note: text => this.note(text),
+        onId: id => {
+          this.restoreId = id;
+        },
       });
-      const endedBy =
-        error instanceof PraError ? [error.message, error.why].filter(Boolean).join(': ') : undefined;
-      const document = {
-        apiVersion: 'pra/v1',
-        kind: 'Restore',
-        id: journal.id,
-        result,
-        ...(endedBy === undefined ? {} : {endedBy}),
-        snapshot: root.id,
-        target: request.target,
-        findings: restorePlan.findings,
-        changes: restorePlan.changes,
-        ...summary,
-      };
-      this.print(document, () =>
-        renderResult({
-          id: journal.id,
-          result,
-          snapshot: root.id,
-          target: word,
-          summary,
-          endedBy,
-          color: this.color,
-        }),
-      );
-      if (error !== undefined && !(error instanceof PraError) && result !== 'interrupted') throw error;
-      if (result === 'interrupted') this.finish(EXIT.interrupted);
-      else if (result === 'incomplete') this.finish(EXIT.failed);
+      this.tell(finished, request, target.cluster.context);
     } finally {
       await target.cluster.close();
     }
+  }
+
+  private tell(finished: FinishedRestore, {snapshot, target}: RestoreRequest, context: string): void {
+    const {id, result, summary, error, plan} = finished;
+    const endedBy = endOf(finished);
+    const document = {
+      apiVersion: 'pra/v1',
+      kind: 'Restore',
+      id,
+      result,
+      ...(endedBy === undefined ? {} : {endedBy}),
+      snapshot,
+      target,
+      findings: plan.findings,
+      changes: plan.changes,
+      ...summary,
+    };
+    this.print(document, () =>
+      renderResult({id, result, snapshot, target: context, summary, endedBy, color: this.color}),
+    );
+    if (error !== undefined && endedBy === undefined && result !== 'interrupted') throw error;
+    this.finish(exitOf(finished));
   }
 
   private requestOf({cluster, uid}: OpenTarget, snapshot: string) {
@@ -205,29 +159,29 @@ Exit codes: 0 complete; 3 incomplete, or refused before the first write; 1 error
     };
   }
 
-  /** @throws PraError RESTORE_REFUSED when the restore could not be whole, and nobody said to begin nevertheless */
-  private refuse({findings}: RestorePlan): void {
-    const errors = [
-      ...new Set(findings.filter(({severity}) => severity === 'error').map(({message}) => message)),
-    ];
-    if (errors.length === 0) return;
-    if (this.flags['despite-findings']) {
-      for (const message of errors) this.note(`finding: ${message}`);
-      return;
-    }
-    throw new PraError('RESTORE_REFUSED', `the restore would not be whole, so it was not begun`, {
-      why: errors.slice(0, 5).join('; ') + (errors.length > 5 ? `; and ${errors.length - 5} more` : ''),
-      next: [
-        'see all of it: pra restore preview',
-        ...(errors.some(message => message.includes('holds no data'))
-          ? ['let volumes come back empty: --allow-empty-volumes']
-          : []),
-        'begin nevertheless: --despite-findings',
-      ],
-    });
-  }
-
   protected override lastWords(): string | undefined {
     return this.restoreId && `stopped at once; go on with: pra restore run --resume ${this.restoreId}`;
   }
+}
+
+/** @throws PraError USAGE while it runs, RESTORE_NOT_FOUND */
+async function resumable(id: string): Promise<ReadRestore> {
+  const earlier = await readRestore(id);
+  if (earlier.state === 'running')
+    throw new PraError('USAGE', `restore ${earlier.id} is still running`, {next: ['pra restore list']});
+  return earlier;
+}
+
+function refuseChangedPlan(earlier: ReadRestore | undefined, loaded: LoadedPlan | undefined): void {
+  if (earlier?.request.planHash === undefined || earlier.request.planHash === loaded?.hash) return;
+  throw new PraError('USAGE', `the plan was changed since restore ${earlier.id} began`, {
+    next: ['begin a new restore: what is there already is found and left'],
+  });
+}
+
+function refuseOtherTarget(earlier: ReadRestore | undefined, {uid}: OpenTarget): void {
+  if (!earlier || earlier.request.target.uid === uid) return;
+  throw new PraError('USAGE', `the target is another cluster than the one of restore ${earlier.id}`, {
+    why: `kube-system was ${earlier.request.target.uid}, and is ${uid}`,
+  });
 }
