@@ -29,9 +29,10 @@ export interface ConfirmRecoveryOptions {
 /**
  * Says loudly what is about to happen, and has it confirmed: by the name of the plan, and by that of the target where
  * that is in use.
+ * @returns the choice, with the snapshot that was confirmed: a newer one may come meanwhile
  * @throws PraError USAGE, SNAPSHOT_NOT_FOUND, CLUSTER_*
  */
-export async function confirmRecovery(options: ConfirmRecoveryOptions): Promise<void> {
+export async function confirmRecovery(options: ConfirmRecoveryOptions): Promise<SnapshotChoice> {
   const {loaded, repository, choice, existing, target, given, note, signal} = options;
   const {plan} = loaded;
   const reference = choice.policy === 'id' ? choice.id : 'latest';
@@ -54,6 +55,7 @@ export async function confirmRecovery(options: ConfirmRecoveryOptions): Promise<
   });
   note(declaration);
   await confirmWord({word, given, what: inUse ? 'the target' : 'the plan', signal});
+  return choice.policy === 'id' ? choice : {policy: 'latest', id: snapshot.id};
 }
 
 async function lookAt(

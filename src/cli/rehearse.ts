@@ -1,6 +1,7 @@
 import type {Cluster} from '../cluster/client.ts';
 import type {FinishedRun} from '../drill/record.ts';
 import {type RunDrillOptions, runDrill} from '../drill/run.ts';
+import type {SnapshotChoice} from '../drill/run-state.ts';
 import type {OpenStoreOptions} from '../repository/open.ts';
 import type {Repository} from '../repository/repository.ts';
 import {openProgress, type ProgressOptions} from '../view/progress.ts';
@@ -12,8 +13,8 @@ export interface RehearseOptions extends Omit<RunDrillOptions, 'repository' | 'r
   connectSource: () => Promise<Cluster>;
   view: ProgressOptions;
   note: (text: string) => void;
-  /** Asks before anything is made or written; what it throws ends the run before it began. */
-  confirm?: (repository: Repository) => Promise<void>;
+  /** Asks before anything is made or written, and says which recovery point was confirmed; what it throws ends the run. */
+  confirm?: (repository: Repository) => Promise<SnapshotChoice>;
 }
 
 /**
@@ -37,10 +38,10 @@ export async function rehearse({
   const opened = await openPlanRepository(where, {create: fresh, signal});
   const {repository} = opened;
   if (opened.created) note(`made a new repository at ${where.url}`);
-  await confirm?.(repository);
+  const confirmed = (await confirm?.(repository)) ?? choice;
   const restic = await openRestic({repository, store: opened.options, signal});
   const progress = openProgress(view);
-  const run = runDrill({...options, repository, restic, listener: progress.listener});
+  const run = runDrill({...options, choice: confirmed, repository, restic, listener: progress.listener});
   const finished = await run.finally(() => progress.end());
   for (const warning of finished.warnings) note(`warning: ${warning}`);
   for (const remark of finished.remarks) note(remark);

@@ -20,8 +20,8 @@ import type {Journal} from './journal.ts';
 import type {Recovery} from './recovery.ts';
 import type {ScriptContext} from './script.ts';
 
-/** How the recovery point of a run is chosen: `fresh` takes a new snapshot first. */
-export type SnapshotChoice = {policy: 'fresh'} | {policy: 'latest'} | {policy: 'id'; id: string};
+/** How the recovery point of a run is chosen: `fresh` takes a new snapshot first; `id` of `latest` is which one it was when it was confirmed. */
+export type SnapshotChoice = {policy: 'fresh'} | {policy: 'latest'; id?: string} | {policy: 'id'; id: string};
 
 export interface DrillRunOptions {
   drillId: string;

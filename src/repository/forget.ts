@@ -6,7 +6,7 @@ import {readTags} from './tags.ts';
 
 /**
  * Makes a snapshot cease to exist. What it held stays in the store until it is pruned.
- * @throws PraError STORE_DENIED when the credentials may not delete
+ * @throws PraError REPOSITORY_LOCKED while somebody prunes, STORE_DENIED when the credentials may not delete
  */
 export async function forgetSnapshot(
   repository: Repository,

@@ -18,8 +18,11 @@ export interface ManualStep {
   timeoutMs?: number | undefined;
 }
 
+/** What of a run a manual step needs. */
+type Asking = Pick<DrillRun, 'drillId' | 'dir' | 'journal'>;
+
 /** A step that a person does: it waits until one of the approvers says that it is done, or refuses. */
-export function manualStep(run: DrillRun, manual: ManualStep, dependsOn: string[]): StepDefinition {
+export function manualStep(run: Asking, manual: ManualStep, dependsOn: string[]): StepDefinition {
   return {
     id: manual.id,
     name: `group ${manual.group}: ${manual.name} (by a person)`,
@@ -31,7 +34,7 @@ export function manualStep(run: DrillRun, manual: ManualStep, dependsOn: string[
   };
 }
 
-async function waitForApproval(run: DrillRun, manual: ManualStep, step: StepHandle): Promise<string> {
+async function waitForApproval(run: Asking, manual: ManualStep, step: StepHandle): Promise<string> {
   const timeoutMs = manual.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const now = Date.now();
   const request: ApprovalRequest = {

@@ -45,7 +45,7 @@ export function snapshotStep(run: DrillRun): StepDefinition {
   };
 }
 
-const reference = (run: DrillRun) => (run.choice.policy === 'id' ? run.choice.id : 'latest');
+const reference = ({choice}: DrillRun) => (choice.policy === 'fresh' ? undefined : choice.id) ?? 'latest';
 
 async function takeFresh(run: DrillRun, step: StepHandle): Promise<SnapshotRoot> {
   const cluster = await run.connectSource();
