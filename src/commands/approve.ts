@@ -1,7 +1,7 @@
 import {Args, Flags} from '@oclif/core';
 import {BaseCommand} from '../cli/base-command.ts';
 import {type ApprovalRequest, answerApproval, openRequests} from '../drill/approval.ts';
-import {findDrill, listDrills, runDir} from '../drill/history.ts';
+import {type DrillSummary, findDrill, listDrills, runDir} from '../drill/history.ts';
 import {PraError} from '../errors.ts';
 import {renderApprovals} from '../view/approval.ts';
 
@@ -38,7 +38,11 @@ Exit codes: 0 written, or shown; 2 nothing waits, not an approver, or answered b
       );
       return;
     }
-    const {id} = await findDrill(this.args.run);
+    const {id, state} = await findRun(this.args.run, now);
+    if (state !== 'running')
+      throw new PraError('APPROVAL_REFUSED', `run ${id} does not wait: it is ${state}`, {
+        next: ['pra approve'],
+      });
     const request = oneOf(await openRequests(runDir(id), now), id, this.args.step);
     if (this.flags.as === undefined)
       throw new PraError('USAGE', 'who approves was not said', {
@@ -50,6 +54,12 @@ Exit codes: 0 written, or shown; 2 nothing waits, not an approver, or answered b
       reject ? `step ${request.name} of ${id} is rejected` : `step ${request.name} of ${id} is approved`,
     );
   }
+}
+
+/** As `findDrill`; `latest` is the newest that waits for somebody, if one does. */
+async function findRun(reference: string, now: Date): Promise<DrillSummary> {
+  const waiting = reference === 'latest' ? (await waitingRuns(now))[0] : undefined;
+  return findDrill(waiting?.run ?? reference);
 }
 
 async function waitingRuns(now: Date): Promise<(ApprovalRequest & {run: string})[]> {

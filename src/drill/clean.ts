@@ -1,3 +1,5 @@
+import {rm} from 'node:fs/promises';
+import {join} from 'node:path';
 import {PraError} from '../errors.ts';
 import {isSameProcess} from '../std/pid.ts';
 import {waitFor} from '../std/wait.ts';
@@ -5,6 +7,7 @@ import {destroyTarget} from '../terraform/run.ts';
 import {removeStrayLocalCluster} from './clean-local.ts';
 import {type DrillSummary, listDrills, mayHaveTarget, runDir} from './history.ts';
 import {openJournal, readJournal} from './journal.ts';
+import {TARGET_KUBECONFIG} from './recovery.ts';
 
 const TERRAFORM_STOP_MS = 150_000;
 
@@ -36,6 +39,7 @@ export async function cleanDrill(drillId: string, options: CleanOptions): Promis
       next: [`stop it first: kill -INT ${run.pid}`],
     });
   }
+  await rm(join(dir, TARGET_KUBECONFIG), {force: true});
   if (!mayHaveTarget(entries)) return;
   if (run?.mode === 'recover' && !options.recovery)
     throw new PraError('USAGE', `${drillId} is a recovery: its target is in service`, {

@@ -11,6 +11,9 @@ export type Destination =
       uid: string;
     };
 
+/** In the folder of a recovery into a cluster that is there, while it runs: a kubeconfig that knows this cluster only. */
+export const TARGET_KUBECONFIG = 'target.kubeconfig';
+
 /** What makes a run a real recovery and not a drill. */
 export interface Recovery {
   destination: Destination;

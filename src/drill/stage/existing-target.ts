@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {connectCluster} from '../../cluster/client.ts';
 import {singleContext} from '../../cluster/kubeconfig.ts';
 import type {StepDefinition} from '../graph.ts';
-import type {Destination} from '../recovery.ts';
+import {type Destination, TARGET_KUBECONFIG} from '../recovery.ts';
 import type {DrillRun} from '../run-state.ts';
 
 /** Connects to a cluster that is there. The plan's own steps get a kubeconfig that knows this cluster only. */
@@ -20,7 +20,7 @@ export function connectStep(
     run: async () => {
       const target = await connectCluster({context, kubeconfig, userAgent: run.userAgent});
       run.target = target;
-      const kubeconfigPath = join(run.dir, 'target.kubeconfig');
+      const kubeconfigPath = join(run.dir, TARGET_KUBECONFIG);
       await writeFile(kubeconfigPath, singleContext(target.kubeConfig), {flag: 'wx', mode: 0o600});
       run.onEnd(kubeconfigPath);
       run.outputs = {
