@@ -1,6 +1,7 @@
 import {formatDuration} from '../std/duration.ts';
 import {escapeMarkup} from './escape.ts';
 import type {DrillGuard, DrillObjective, DrillProbe, DrillRecord} from './record.ts';
+import {runWord} from './run-word.ts';
 
 /** How a test case ended; nothing for passed. */
 type Outcome =
@@ -29,7 +30,11 @@ export function renderJunit(record: DrillRecord): string {
   ];
   const all = suites.flatMap(([, cases]) => cases);
   const seconds = (Date.parse(endedAt) - Date.parse(startedAt)) / 1000;
-  const attributes = {name: `pra drill ${id} of plan ${plan.name}`, ...totals(all), time: seconds.toFixed(3)};
+  const attributes = {
+    name: `pra ${runWord(record)} ${id} of plan ${plan.name}`,
+    ...totals(all),
+    time: seconds.toFixed(3),
+  };
   const body = suites.map(([name, cases]) => suite(`pra.${name}`, cases, startedAt)).join('');
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites${attributesOf(attributes)}>\n${body}</testsuites>\n`;
 }
@@ -72,9 +77,10 @@ function attributesOf(attributes: Record<string, string | number>): string {
 }
 
 /** The whole run, so that a drill that was stopped before its first probe is red too. */
-function verdictCase({verdict, findings, identity}: DrillRecord): TestCase {
+function verdictCase(record: DrillRecord): TestCase {
+  const {verdict, findings, identity} = record;
   const {result, objectiveMissed, summary} = verdict;
-  const name = `drill of plan ${identity.plan.name}`;
+  const name = `${runWord(record)} of plan ${identity.plan.name}`;
   if (result === 'passed' && !objectiveMissed) return {name, seconds: 0};
   const body = findings
     .map(f => `${f.severity}: ${f.title}\n  cause: ${f.cause}\n  next: ${f.next}`)

@@ -154,6 +154,16 @@ describe('the first screen', () => {
   });
 });
 
+test('a recovery is called one: what stays is not cleaned up, and people are waited for', () => {
+  const page = renderHtml(SAMPLES.recovered);
+  expect(page).toContain('Recovery of plan');
+  expect(page).toContain('The target of a recovery stays.');
+  expect(page).toContain('waited for a person');
+  expect(page).toContain('20s of it was waiting for people');
+  for (const word of ['clean-up included', 'Terraform module', 'isolation not proved', ', drill 2026'])
+    expect(page, word).not.toContain(word);
+});
+
 describe('the sections', () => {
   test('each has a heading that the navigation leads to', () => {
     const page = renderHtml(SAMPLES.aborted);

@@ -554,6 +554,49 @@ export const largeDraft: DrillDraft = {
   },
 };
 
+const {
+  module: _module,
+  moduleHash: _hash,
+  ...existing
+} = passedDraft.target ?? {
+  module: '',
+  moduleHash: '',
+  provider: '',
+  facts: {},
+  segregation: {isolated: false, proof: []},
+};
+
+/** A real recovery into a cluster that was there, half of which was waiting for a person. */
+const recoveredDraft: DrillDraft = {
+  ...passedDraft,
+  identity: {
+    ...passedDraft.identity,
+    id: '20261127T021500Z-00cc77',
+    mode: 'recover',
+    trigger: 'manual',
+    reason: 'the region is gone',
+  },
+  target: {
+    ...existing,
+    provider: 'existing',
+    segregation: {isolated: false, proof: ['a recovery is not isolated: it goes back into service']},
+  },
+  timeline: {
+    ...passedDraft.timeline,
+    steps: withCriticalPath([
+      ...STEPS.slice(0, 11),
+      step('group app: switch-dns (by a person)', 'group', 32.1, 52.1, ['group-web'], {
+        group: 'app',
+        manual: true,
+        message: 'approved by duty-manager (account ops)',
+      }),
+      ...STEPS.slice(11, -2),
+    ]),
+    humanWaitMs: 20_000,
+  },
+  cleanup: undefined,
+};
+
 const seal = (draft: DrillDraft): DrillRecord => sealRecord(draft);
 
 export const SAMPLES = {
@@ -564,4 +607,5 @@ export const SAMPLES = {
   aborted: seal(abortedDraft),
   hostile: seal(hostileDraft),
   large: seal(largeDraft),
+  recovered: seal(recoveredDraft),
 } as const satisfies Record<string, DrillRecord>;

@@ -5,14 +5,14 @@ import {fold, table} from './table.ts';
 import {type Html, html} from './template.ts';
 
 /** What kept the drill from touching the world; those that did not hold for sure always stand open. */
-export function guards({guards: all, target}: DrillRecord): Html {
+export function guards({guards: all, target, identity}: DrillRecord): Html {
   if (all.length === 0) return html`<p class="none">The run ended before any guard was needed.</p>`;
   const sure = (state: DrillGuard['state']) => state === 'applied' || state === 'notApplicable';
   const open = all.filter(({state}) => !sure(state));
   const rest = all.filter(({state}) => sure(state));
   const applied = rest.filter(({state}) => state === 'applied').length;
   const summary = `${plural(applied, 'guard')} applied, ${formatCount(rest.length - applied)} not applicable`;
-  return html`${target && segregation(target)}${open.length > 0 && guardTable('Guards that were not applied for sure', open)}${fold(
+  return html`${target && identity.mode === 'drill' && segregation(target)}${open.length > 0 && guardTable('Guards that were not applied for sure', open)}${fold(
     rest.length,
     summary,
     guardTable(summary, rest),

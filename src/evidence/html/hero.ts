@@ -1,5 +1,6 @@
 import {formatBytes} from '../../std/bytes.ts';
 import type {DrillRecord} from '../record.ts';
+import {runWord} from '../run-word.ts';
 import {formatCode, formatDifference, formatSpan, formatTime, plural} from './format.ts';
 import {gauge} from './gauge.ts';
 import {badge, icon, type Tone, toneOf} from './icon.ts';
@@ -25,7 +26,9 @@ export function hero(record: DrillRecord): Html {
   const late = verdict.result === 'passed' && verdict.objectiveMissed;
   const tone: Tone = late ? 'warn' : toneOf(verdict.result);
   const faster =
-    delta?.rtoMs === undefined ? undefined : `${formatDifference(delta.rtoMs)} to the last passed drill`;
+    delta?.rtoMs === undefined
+      ? undefined
+      : `${formatDifference(delta.rtoMs)} to the last passed ${runWord(record)}`;
   return html`<header class="verdict ${tone}"><div class="wrap">
 <p class="eyebrow">${identity.mode === 'drill' ? 'Recovery drill' : 'Recovery'} of plan <b>${identity.plan.name}</b></p>
 <h1>${icon(late ? 'error' : verdict.result)}<span>${verdictWords(record)}</span></h1>
@@ -51,15 +54,17 @@ function causes({findings}: DrillRecord): Html {
   }</ul>`;
 }
 
-function facts({identity, recoveryPoint: point, target, scope}: DrillRecord): Html {
+function facts(record: DrillRecord): Html {
+  const {identity, recoveryPoint: point, target, scope} = record;
+  const isDrill = identity.mode === 'drill';
   const ran = Date.parse(identity.endedAt) - Date.parse(identity.startedAt);
   return html`<dl class="facts">
 ${fact('Recovery point', point ? html`${formatCode(point.snapshot)}` : 'none chosen', point && html`${formatTime(point.createdAt)} · ${point.policy} · ${plural(point.objects, 'object')}, ${formatBytes(point.bytes).replace(' ', '\u00a0')}`)}
 ${fact('Recovered into', target ? target.provider : 'no target', target && html`${[target.version, target.endpoint].filter(Boolean).join(' · ')}${target.clusterUid && html`<br />UID ${formatCode(target.clusterUid)}`}`)}
-${fact('When', formatTime(identity.startedAt), `whole run ${formatSpan(ran)}, clean-up included`)}
+${fact('When', formatTime(identity.startedAt), `whole run ${formatSpan(ran)}${isDrill ? ', clean-up included' : ''}`)}
 ${fact('By', identity.operator, [identity.trigger, identity.reason].filter(Boolean).join(' · '))}
 ${fact('Namespaces', scope.namespaces.length > 0 ? scope.namespaces.join(', ') : 'none', point && html`from ${point.source.context ?? 'source'} ${point.source.version}`)}
-${fact('Drill', formatCode(identity.id), `no. ${identity.sequence} of this plan`)}
+${fact(isDrill ? 'Drill' : 'Recovery', formatCode(identity.id), `no. ${identity.sequence} of this plan`)}
 </dl>`;
 }
 
