@@ -159,6 +159,7 @@ test('a recovery is called one: what stays is not cleaned up, and people are wai
   expect(page).toContain('Recovery of plan');
   expect(page).toContain('The target of a recovery stays.');
   expect(page).toContain('waited for a person');
+  expect(page).toContain('approved by duty-manager');
   expect(page).toContain('20s of it was waiting for people');
   for (const word of ['clean-up included', 'Terraform module', 'isolation not proved', ', drill 2026'])
     expect(page, word).not.toContain(word);

@@ -79,7 +79,7 @@ function label(step: DrillStep): Html {
   return html`${odd && html`<span class="${toneOf(step.result)}">${icon(step.result)} <b>${step.result}</b></span> `}<span class="name">${step.name}</span>${
     step.critical && html`<span class="hidden"> (critical path)</span>`
   }${notes.length > 0 && html` <span class="aside">${notes.join(' · ')}</span>`}${
-    odd && step.message !== undefined && html`<small>${step.message}</small>`
+    (odd || step.manual) && step.message !== undefined && html`<small>${step.message}</small>`
   }`;
 }
 
