@@ -10,6 +10,7 @@ import {RestoreJournal} from '../../../src/restore/journal.ts';
 import {planRestore} from '../../../src/restore/preview.ts';
 import {readTargetFacts} from '../../../src/restore/target-facts.ts';
 import type {JsonObject} from '../../../src/std/json.ts';
+import {at} from '../../../src/std/json-at.ts';
 import {waitFor} from '../../../src/std/wait.ts';
 import {startLocalCluster, type TestCluster} from '../../bed/local-cluster.ts';
 import {entry, kubeObject, workload} from '../objects.ts';
@@ -157,11 +158,21 @@ test('the default ServiceAccount that the controller makes gets what the snapsho
 
 test('a quota that is full refuses with the reason of the API server, and what to do', async () => {
   const mine = inside('full');
-  const {result, summary} = await restore([
-    kubeObject('v1', 'Namespace', 'full'),
-    mine(kubeObject('v1', 'ResourceQuota', 'few', {spec: {hard: {'count/secrets': '1'}}})),
-    ...['a', 'b', 'c'].map(name => mine(kubeObject('v1', 'Secret', name, {type: 'Opaque', data: {}}))),
-  ]);
+  const namespace = kubeObject('v1', 'Namespace', 'full');
+  const quota = mine(kubeObject('v1', 'ResourceQuota', 'few', {spec: {hard: {'count/secrets': '1'}}}));
+  await restore([namespace, quota]);
+  // The API server enforces a quota when its controller has counted what is there.
+  await waitFor(
+    async () => {
+      const live = await cluster.request('GET', '/api/v1/namespaces/full/resourcequotas/few');
+      return at(live, 'status', 'used', 'count/secrets') === undefined ? undefined : true;
+    },
+    {waitingFor: 'the quota to be counted', timeoutMs: 30_000},
+  );
+  const secrets = ['a', 'b', 'c'].map(name =>
+    mine(kubeObject('v1', 'Secret', name, {type: 'Opaque', data: {}})),
+  );
+  const {result, summary} = await restore([namespace, quota, ...secrets]);
   expect(result).toBe('incomplete');
   expect(summary.failures).toHaveLength(2);
   expect(summary.failures[0]?.reason).toMatch(/exceeded quota: few.*raise the quota/);
