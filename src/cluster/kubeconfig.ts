@@ -33,11 +33,13 @@ export async function loadKubeConfig(file?: string, context?: string): Promise<K
 }
 
 /** A kubeconfig with the current context only, as JSON: for programs that are to reach no other cluster. Secret. */
-export function singleContext(config: KubeConfig): string {
+export async function singleContext(config: KubeConfig): Promise<string> {
+  const {KubeConfig: Loader} = await import('@kubernetes/client-node');
   const context = config.getContextObject(config.currentContext);
   const own = <T extends {name: string}>(entries: readonly T[], name: string | undefined) =>
     entries.filter(entry => entry.name === name);
-  const single = Object.assign(Object.create(Object.getPrototypeOf(config)) as KubeConfig, {
+  const single = new Loader();
+  single.loadFromOptions({
     clusters: own(config.clusters, context?.cluster),
     users: own(config.users, context?.user),
     contexts: own(config.contexts, context?.name),

@@ -3,6 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeEach, expect, test, vi} from 'vitest';
 import {connectCluster} from '../../src/cluster/client.ts';
+import {singleContext} from '../../src/cluster/kubeconfig.ts';
 import {PraError} from '../../src/errors.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'pra-kubeconfig-'));
@@ -107,4 +108,19 @@ test('KUBECONFIG may list several files: the first to name something wins, absen
   expect([cluster.context, cluster.server]).toEqual(['a', 'https://127.0.0.1:1']);
   await using other = await connectCluster({context: 'b'});
   expect(other.context).toBe('b');
+});
+
+test('a kubeconfig of one context knows no other cluster and no other user', async () => {
+  const {KubeConfig} = await import('@kubernetes/client-node');
+  const config = new KubeConfig();
+  config.loadFromOptions({
+    clusters: ['a', 'b'].map(name => ({name, server: `https://${name}.example`, skipTLSVerify: false})),
+    users: ['a', 'b'].map(name => ({name, token: `token-of-${name}`})),
+    contexts: ['a', 'b'].map(name => ({name, cluster: name, user: name})),
+    currentContext: 'b',
+  });
+  const text = await singleContext(config);
+  expect(JSON.parse(text)).toMatchObject({'current-context': 'b', clusters: [{name: 'b'}]});
+  expect(text).toContain('token-of-b');
+  expect(text).not.toMatch(/token-of-a|a\.example/);
 });

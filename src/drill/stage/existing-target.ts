@@ -21,8 +21,8 @@ export function connectStep(
       const target = await connectCluster({context, kubeconfig, userAgent: run.userAgent});
       run.target = target;
       const kubeconfigPath = join(run.dir, TARGET_KUBECONFIG);
-      await writeFile(kubeconfigPath, singleContext(target.kubeConfig), {flag: 'wx', mode: 0o600});
       run.onEnd(kubeconfigPath);
+      await writeFile(kubeconfigPath, await singleContext(target.kubeConfig), {flag: 'wx', mode: 0o600});
       run.outputs = {
         kubeconfigPath,
         endpoint: target.server,
