@@ -124,8 +124,9 @@ async function unneeded(repository: Repository, {signal, volumes}: PruneOptions)
   for await (const file of repository.store.list('locks/', {signal}))
     if (stale.has(file.key)) found.push(file);
   for await (const file of repository.store.partials?.(LOCK_TTL_MS) ?? []) found.push(file);
-  const named = new Set(roots.flatMap(root => root.volumes.map(volume => volume.resticSnapshot)));
-  return {files: found, volumes: saved.filter(id => !named.has(id))};
+  // By their beginning: restic before 0.15 told no more of an id than that, and roots from then hold it.
+  const named = [...new Set(roots.flatMap(root => root.volumes.map(volume => volume.resticSnapshot)))];
+  return {files: found, volumes: saved.filter(id => !named.some(name => id.startsWith(name)))};
 }
 
 /** @returns those that did not end in time */

@@ -68,16 +68,34 @@ export async function openRestic(options: ResticOptions): Promise<Restic> {
       throw new PraError('RESTIC_FAILED', 'restic cannot open its repository', {why: opened.stderr.trim()});
   }
   return {
-    backup: (stream, request) => backup(program, stream, request),
+    backup: async (stream, request) => {
+      const saved = await backup(program, stream, request);
+      return {...saved, snapshotId: await wholeId(quick, saved.snapshotId)};
+    },
     restore: request => restore(program, request),
   };
 }
+
+const idsSchema = z.array(z.object({id: z.string().regex(/^[0-9a-f]{64}$/)}));
+
+/** restic before 0.15 tells only the beginning of the id of what it saved. */
+async function wholeId(quick: Quick, id: string): Promise<string> {
+  if (id.length === 64) return id;
+  const {stdout} = await quick(['snapshots', '--json', '--no-lock', id]);
+  const found = idsSchema.safeParse(jsonOf(stdout));
+  const [only] = found.success ? found.data : [];
+  if (!only || !only.id.startsWith(id))
+    throw new PraError('RESTIC_FAILED', `restic does not find the snapshot ${id} that it has just saved`);
+  return only.id;
+}
+
+type Quick = (args: string[], okCodes?: number[], timeoutMs?: number) => Promise<ProcessResult>;
 
 /** How restic is called, and whether it has a repository there. */
 export async function connect(options: ResticOptions): Promise<{
   there: boolean;
   program: Program;
-  quick: (args: string[], okCodes?: number[], timeoutMs?: number) => Promise<ProcessResult>;
+  quick: Quick;
 }> {
   // It says what is wrong with a store better than restic does, which tells a missing repository from nothing else.
   const there = await options.repository.store.has(CONFIG, options);

@@ -1,0 +1,76 @@
+import {createServer, type Http2Session, type ServerHttp2Stream} from 'node:http2';
+import {Duplex, type Readable, type Writable} from 'node:stream';
+import {PraError} from '../errors.ts';
+import type {Store} from '../repository/store.ts';
+import {answerRestic, MAX_BODY_BYTES, type RestAccess, type RestAnswer} from './restic-rest.ts';
+
+/** Uploads are not to wait for a window to open: a pack of restic fits in. */
+const STREAM_WINDOW_BYTES = 32 << 20;
+const SESSION_WINDOW_BYTES = 128 << 20;
+
+/**
+ * Serves restic's repository over one pair of streams, to a restic that has it as `rclone:` repository: that is HTTP/2 on the
+ * stdin and stdout of a process that restic starts. With the streams of an exec, restic works beside the data in a pod that
+ * has neither credentials nor a way to the store.
+ */
+export function serveRestic(options: {
+  store: Store;
+  access: RestAccess;
+  /** What restic says. */
+  input: Readable;
+  /** What restic hears. */
+  output: Writable;
+  signal?: AbortSignal | undefined;
+  onError?: ((error: PraError) => void) | undefined;
+}): {close(): void} {
+  const {store, access, signal, onError} = options;
+  const server = createServer({
+    settings: {initialWindowSize: STREAM_WINDOW_BYTES, maxConcurrentStreams: 64},
+    // Only restic is at the other end, and its bodies are larger than those of a web page.
+    maxSessionMemory: 1024,
+  });
+  server.on('session', session => {
+    session.setLocalWindowSize(SESSION_WINDOW_BYTES);
+    session.on('error', () => options.output.end());
+    session.on('close', () => options.output.end());
+  });
+  server.on('sessionError', () => undefined); // a connection that breaks is noticed where it is made
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => undefined);
+    const request = {
+      method: headers[':method'] ?? 'GET',
+      path: headers[':path'] ?? '/',
+      range: headers.range,
+      body: () => bodyOf(stream),
+    };
+    answerRestic(store, request, {access, signal, onError}).then(
+      answer => send(stream, answer),
+      () => stream.close(),
+    );
+  });
+  const duplex = Duplex.from({readable: options.input, writable: options.output});
+  duplex.on('error', () => undefined);
+  server.emit('connection', duplex);
+  return {close: () => duplex.destroy()};
+}
+
+function send(stream: ServerHttp2Stream, {status, headers, body}: RestAnswer): void {
+  if (stream.destroyed) return;
+  const length = body === undefined ? {} : {'content-length': String(body.length)};
+  stream.respond({':status': status, ...length, ...headers}, {endStream: body === undefined});
+  if (body !== undefined) stream.end(body);
+}
+
+async function bodyOf(stream: ServerHttp2Stream): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    const bytes: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
+    size += bytes.length;
+    if (size > MAX_BODY_BYTES) throw new PraError('STORE_FAILED', 'restic sent more than a file of it may have');
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+export type {Http2Session};
