@@ -181,6 +181,26 @@ export const CATALOGUE = {
     exit: EXIT.failed,
     explanation: 'The data of a volume could not be brought back whole.',
   },
+  VOLUME_SAVE_FAILED: {
+    exit: EXIT.failed,
+    explanation:
+      'The data of a volume could not be saved whole, so there is no snapshot. What had been saved of it is used again by the next one.',
+  },
+  VOLUME_NOT_EMPTY: {
+    exit: EXIT.failed,
+    explanation:
+      'A volume is to be filled from a snapshot and holds something already. pra never writes over data: recover into a new claim, or empty this one yourself.',
+  },
+  MOVER_FAILED: {
+    exit: EXIT.failed,
+    explanation:
+      'The pod that mounts a volume to save or fill it did not start, or ended while it was at work: its image, its node, a quota, an eviction.',
+  },
+  MOVER_DENIED: {
+    exit: EXIT.failed,
+    explanation:
+      'The namespace does not allow the pod that mounts a volume, by Pod Security or a policy of its own. `spec.mover.runAs: workload` needs no privileges.',
+  },
   RESTIC_FAILED: {
     exit: EXIT.error,
     explanation: 'restic, which moves and keeps volume data, ended with an error.',

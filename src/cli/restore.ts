@@ -6,6 +6,7 @@ import type {LoadedPlan} from '../plan/load.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
 import type {ExistingChoice} from '../restore/existing-policy.ts';
+import {savedVolumes} from '../restore/findings.ts';
 import type {NamespaceMap} from '../restore/namespace-map.ts';
 import {EMPTY_POLICY, policyOfPlan, type RestorePolicy} from '../restore/policy.ts';
 import {planRestore, type RestorePlan} from '../restore/preview.ts';
@@ -83,8 +84,8 @@ export async function planByFlags(options: PlanOptions): Promise<RestorePlan> {
 }
 
 /** Volumes under the namespaces that they come back in. */
-const movedVolumes = ({volumes}: SnapshotRoot, namespaces: NamespaceMap) =>
-  volumes.map(({namespace, pvcs}) => ({namespace: namespaces[namespace] ?? namespace, pvcs}));
+const movedVolumes = (root: SnapshotRoot, namespaces: NamespaceMap) =>
+  savedVolumes(root).map(({namespace, pvcs}) => ({namespace: namespaces[namespace] ?? namespace, pvcs}));
 
 /** Where the restored part of the target ends, for what a restore with `prune` deletes. */
 export function pruneScope(

@@ -28,6 +28,8 @@ export interface ExecRequest {
   drainStdin?: boolean;
   /** Gets what the command writes, and is ended when all of it is written. Left out, it is thrown away. */
   stdout?: Writable | undefined;
+  /** Told what the command says on stderr, as it comes. */
+  onStderr?: ((chunk: Buffer) => void) | undefined;
   signal?: AbortSignal | undefined;
   timeoutMs?: number;
 }
@@ -174,6 +176,7 @@ class Run {
 
   #hear(payload: Buffer): void {
     this.#stderr.add(payload);
+    this.#request.onStderr?.(payload);
     if (this.#marker && !this.#sated && this.#stderr.text().includes(this.#marker)) {
       this.#sated = true;
       this.#request.stdin?.destroy();

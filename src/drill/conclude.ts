@@ -4,6 +4,7 @@ import {messageOf} from '../errors.ts';
 import type {DrillRecord} from '../evidence/record.ts';
 import {writeEvidence} from '../evidence/write.ts';
 import {summarizeRestore} from '../restore/completeness.ts';
+import {ruleText} from '../snapshot/volume-rule.ts';
 import type {Clock} from '../std/clock.ts';
 import type {StepOutcome} from './graph.ts';
 import {evidenceDir, listDrills, readRecord} from './history.ts';
@@ -107,7 +108,7 @@ function exclusionsOf(run: DrillRun): DrillRecord['scope']['exclusions'] {
     ...(volumes ?? [])
       .filter(volume => volume.method === 'none')
       .map(volume => ({
-        what: `the data of volumes of ${JSON.stringify(volume.select)}`,
+        what: `the data of volumes of ${ruleText(volume)}`,
         reason: 'method: none in spec.source.volumes',
       })),
   ];

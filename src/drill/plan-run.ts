@@ -1,6 +1,7 @@
 import type {Plan} from '../plan/schema.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
+import {savedVolumes} from '../restore/findings.ts';
 import {policyOfPlan} from '../restore/policy.ts';
 import {planRestore, type RestorePlan} from '../restore/preview.ts';
 import type {RestoreMode, RestoreTarget} from '../restore/rules/rule.ts';
@@ -29,6 +30,6 @@ export async function planRun({
     mode,
     target,
     policy: policyOfPlan(plan),
-    volumes: snapshot.volumes.map(({namespace, pvcs}) => ({namespace, pvcs})),
+    volumes: savedVolumes(snapshot),
   });
 }

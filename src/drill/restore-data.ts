@@ -4,7 +4,7 @@ import {execInPod} from '../cluster/exec.ts';
 import {judgeHealth} from '../cluster/health.ts';
 import {listAll} from '../cluster/list.ts';
 import {PraError} from '../errors.ts';
-import type {VolumeRecord} from '../repository/snapshot-root.ts';
+import type {DumpRecord} from '../repository/snapshot-root.ts';
 import {workloadOf} from '../snapshot/workload-of.ts';
 import {formatBytes} from '../std/bytes.ts';
 import {waitFor} from '../std/wait.ts';
@@ -19,7 +19,8 @@ export async function restoreGroupData(run: DrillRun, group: string, step: StepH
   const workloads = run.workloadsOf([group]);
   const records = run
     .needSnapshot()
-    .volumes.filter(record =>
+    .volumes.filter(record => record.method === 'dump')
+    .filter(record =>
       workloads.some(
         ({type, name, namespace}) =>
           namespace === record.namespace && `${type.kind}/${name}` === record.workload,
@@ -31,7 +32,7 @@ export async function restoreGroupData(run: DrillRun, group: string, step: StepH
   return `${formatBytes(restored.reduce((sum, bytes) => sum + bytes, 0))} of ${records.map(record => record.workload).join(', ')}, as they were saved`;
 }
 
-async function restoreVolume(run: DrillRun, record: VolumeRecord, step: StepHandle): Promise<number> {
+async function restoreVolume(run: DrillRun, record: DumpRecord, step: StepHandle): Promise<number> {
   const {target} = run.needTarget();
   const pod = await readyPod(target, record, step.signal);
   step.progress(`${record.workload}: ${formatBytes(record.bytes)}`);
@@ -58,7 +59,7 @@ async function restoreVolume(run: DrillRun, record: VolumeRecord, step: StepHand
   }
 }
 
-async function readyPod(target: Cluster, record: VolumeRecord, signal: AbortSignal): Promise<string> {
+async function readyPod(target: Cluster, record: DumpRecord, signal: AbortSignal): Promise<string> {
   const {namespace} = record;
   return waitFor(
     async () => {

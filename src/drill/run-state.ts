@@ -7,12 +7,15 @@ import type {ExistingPolicy} from '../plan/schema/existing.ts';
 import type {WorkloadRef} from '../probe/probe.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {SnapshotRoot} from '../repository/snapshot-root.ts';
+import type {PlannedClaims} from '../restore/claim-groups.ts';
 import {existingPolicyOf} from '../restore/existing-policy.ts';
+import {VolumeFilling} from '../restore/fill-volumes.ts';
 import type {RestorePlan} from '../restore/preview.ts';
 import {type ObjectOutcome, UidMap} from '../restore/run.ts';
 import type {Json} from '../std/json.ts';
 import type {TargetOutputs} from '../terraform/outputs.ts';
 import type {Workspace} from '../terraform/workspace.ts';
+import {moverSettings} from '../volume/mover/settings.ts';
 import type {Restic} from '../volume/restic.ts';
 import type {RunLog} from './context.ts';
 import type {RunMode} from './event.ts';
@@ -65,6 +68,11 @@ export class DrillRun {
   outputs: TargetOutputs | undefined;
   target: Cluster | undefined;
   restorePlan: RestorePlan | undefined;
+  /** Claims that get their data before workloads start. */
+  claims: readonly PlannedClaims[] = [];
+  /** Of these, the claims that have none yet. */
+  readonly unfilled = new Set<string>();
+  #filling: VolumeFilling | undefined;
   readonly uids = new UidMap();
   readonly outcomes: ObjectOutcome[] = [];
   /** Sentences that each make the recovery a failed one. */
@@ -112,8 +120,14 @@ export class DrillRun {
     return this.loaded.plan;
   }
 
-  get hasVolumes(): boolean {
-    return (this.plan.spec.source.volumes ?? []).some(volume => volume.method !== 'none');
+  /** Whether data comes back into workloads that run. */
+  get hasDumps(): boolean {
+    return this.plan.spec.source.volumes.some(volume => volume.method === 'dump');
+  }
+
+  /** Whether claims are filled before workloads start. */
+  get hasClaims(): boolean {
+    return this.plan.spec.source.volumes.some(({method}) => method === 'csi' || method === 'filesystem');
   }
 
   needSnapshot(): SnapshotRoot {
@@ -137,12 +151,30 @@ export class DrillRun {
   /** The last group to have its data sets T3. */
   groupHasData(group: string): void {
     this.emptyGroups.delete(group);
-    const waiting = this.needSnapshot().volumes.filter(volume =>
+    const dumped = this.needSnapshot().volumes.filter(volume => volume.method === 'dump');
+    const waiting = dumped.filter(volume =>
       this.workloadsOf([...this.emptyGroups]).some(
         ({namespace, name}) => namespace === volume.namespace && volume.workload.endsWith(`/${name}`),
       ),
     );
-    if (waiting.length === 0) this.log.mark('T3');
+    if (waiting.length === 0 && this.unfilled.size === 0) this.log.mark('T3');
+  }
+
+  /** Claims of which all data is there. */
+  claimsFilled(refs: readonly string[]): void {
+    for (const ref of refs) this.unfilled.delete(ref);
+    if (this.unfilled.size === 0 && this.emptyGroups.size === 0) this.log.mark('T3');
+  }
+
+  /** What fills claims, for all groups of the run. */
+  get filling(): VolumeFilling {
+    this.#filling ??= new VolumeFilling({
+      cluster: this.needTarget().target,
+      restic: this.restic,
+      settings: moverSettings(this.plan),
+      run: this.drillId,
+    });
+    return this.#filling;
   }
 
   /** Workloads that the restore starts: of these groups, or of all. */

@@ -27,6 +27,7 @@ import {probeSteps} from './stage/probe.ts';
 import {lateObjectsStep, objectsStep, previewStep, verifyStep} from './stage/restore.ts';
 import {snapshotStep} from './stage/snapshot.ts';
 import {applyStep, guardStep} from './stage/target.ts';
+import {volumesStep} from './stage/volumes.ts';
 
 export interface RunDrillOptions {
   loaded: LoadedPlan;
@@ -132,7 +133,11 @@ export async function runDrill(options: RunDrillOptions): Promise<FinishedRun> {
  */
 function defineSteps(run: DrillRun): StepDefinition[] {
   const groups = groupSteps(run);
-  const afterGroups = groups.length > 0 ? groups.map(step => step.id) : ['objects'];
+  const unmounted = run.hasClaims ? [volumesStep(run, undefined)] : [];
+  const afterGroups = [
+    ...(groups.length > 0 ? groups.map(step => step.id) : ['objects']),
+    ...unmounted.map(({id}) => id),
+  ];
   const probes = probeSteps(run, ['late-objects']);
   const recovered = [...afterGroups, 'late-objects', ...probes.map(step => step.id)];
   const collect = collectStep(run, recovered);
@@ -143,6 +148,7 @@ function defineSteps(run: DrillRun): StepDefinition[] {
     guardStep(run),
     previewStep(run),
     objectsStep(run),
+    ...unmounted,
     ...groups,
     lateObjectsStep(run, afterGroups),
     ...probes,

@@ -8,6 +8,8 @@ import type {Capture} from '../snapshot/capture.ts';
 import {createSnapshot} from '../snapshot/create.ts';
 import type {SnapshotListener} from '../snapshot/event.ts';
 import {selectOfPlan} from '../snapshot/plan-select.ts';
+import {rulesOfPlan} from '../snapshot/volume-rule.ts';
+import {moverSettings} from '../volume/mover/settings.ts';
 import type {Restic} from '../volume/restic.ts';
 
 export interface TakeSnapshotOptions {
@@ -35,7 +37,7 @@ export function takeSnapshot(options: TakeSnapshotOptions): Promise<SnapshotRoot
     repository,
     select: selectOfPlan(plan),
     plan: {name: plan.metadata.name, hash},
-    volumes: source.volumes,
+    volumes: rulesOfPlan(plan),
     hooks: source.hooks,
     tool,
     full: options.full,
@@ -44,6 +46,6 @@ export function takeSnapshot(options: TakeSnapshotOptions): Promise<SnapshotRoot
     onCapture: options.onCapture,
     writeCanary: canary && (stop => writeCanary(cluster, canary, stop)),
     readBaselines: probes.some(hasBaseline) ? stop => measureBaselines(probes, cluster, stop) : undefined,
-    restic,
+    engine: {restic, settings: moverSettings(plan)},
   });
 }

@@ -2,6 +2,7 @@ import {z} from 'zod';
 import {duration, name, positiveDuration} from './schema/field.ts';
 import {group} from './schema/group.ts';
 import {isolation} from './schema/guard.ts';
+import {mover} from './schema/mover.ts';
 import {cleanup, collection, evidence, notification, schedule} from './schema/outcome.ts';
 import {probe} from './schema/probe.ts';
 import {recoveryPoint, repository} from './schema/repository.ts';
@@ -22,6 +23,7 @@ const spec = z.strictObject({
   objectives: objectives.describe('What the recovery is measured against'),
   source: source.describe('What is protected, and how'),
   repository: repository.describe('Where snapshots are kept'),
+  mover: mover.prefault({}).describe('How the pods are run that read and fill volumes file by file'),
   recoveryPoint: recoveryPoint.prefault({policy: 'fresh'}).describe('Which snapshot a drill recovers'),
   target: target.describe('Where a drill recovers to'),
   isolation: isolation.prefault({}).describe('What keeps a drill from touching the world'),

@@ -32,7 +32,6 @@ export const UNSUPPORTED_FIELDS: readonly [path: string, what: string][] = [
 
 /** Values of a field whose engine is still to come. */
 export const UNSUPPORTED_VALUES: readonly [path: string, values: readonly string[], what: string][] = [
-  ['spec.source.volumes[].method', ['csi', 'filesystem'], 'this method'],
   ['spec.recoveryPoint.policy', ['random', 'at'], 'this policy'],
   ['spec.groups[].onFailure', ['pause'], 'pausing'],
 ];

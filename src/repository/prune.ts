@@ -6,7 +6,7 @@ import {LOCK_TTL_MS, Lock, listLocks} from './lock.ts';
 import {readPending} from './pending.ts';
 import {reachableKeys} from './reachable.ts';
 import type {Repository} from './repository.ts';
-import {listRoots} from './snapshot-root.ts';
+import {listRoots, resticSnapshotsOf} from './snapshot-root.ts';
 import type {StoredFile} from './store.ts';
 
 /** Deletions at the same time. */
@@ -125,7 +125,7 @@ async function unneeded(repository: Repository, {signal, volumes}: PruneOptions)
     if (stale.has(file.key)) found.push(file);
   for await (const file of repository.store.partials?.(LOCK_TTL_MS) ?? []) found.push(file);
   // By their beginning: restic before 0.15 told no more of an id than that, and roots from then hold it.
-  const named = [...new Set(roots.flatMap(root => root.volumes.map(volume => volume.resticSnapshot)))];
+  const named = [...new Set(roots.flatMap(root => root.volumes.flatMap(resticSnapshotsOf)))];
   return {files: found, volumes: saved.filter(id => !named.some(name => id.startsWith(name)))};
 }
 

@@ -8,8 +8,8 @@ import {treeReferenceSchema} from './tree.ts';
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** How the data of one workload was saved. */
-export const volumeRecordSchema = z.object({
+/** What a command wrote that dumps a database. */
+const dumpRecordSchema = z.object({
   method: z.literal('dump'),
   namespace: z.string(),
   workload: z.string().describe('Such as StatefulSet/db'),
@@ -22,7 +22,65 @@ export const volumeRecordSchema = z.object({
   sha256: digest,
   durationMs: z.number(),
 });
+export type DumpRecord = z.infer<typeof dumpRecordSchema>;
+
+/** The files of one claim. */
+const claimRecordSchema = z.object({
+  method: z.enum(['csi', 'filesystem']),
+  namespace: z.string(),
+  workload: z
+    .string()
+    .optional()
+    .describe('What mounted it, such as StatefulSet/db; absent when nothing did'),
+  pvcs: z.tuple([z.string()]),
+  path: z
+    .string()
+    .regex(/^\/pra\/[-a-z0-9.]+\/[-a-z0-9.]+$/)
+    .describe('Where its files lie in the snapshot of restic'),
+  resticSnapshot: z.string(),
+  bytes: z.int(),
+  files: z.int(),
+  addedBytes: z.int().describe('What was not stored yet, compressed'),
+  manifest: z
+    .object({
+      resticSnapshot: z.string(),
+      filename: z.string(),
+      sha256: digest,
+      entries: z.int(),
+      files: z.int(),
+      bytes: z.int(),
+      unstable: z.int().describe('Entries that changed while they were saved'),
+    })
+    .describe('The list of all files with their digests, taken in the source'),
+  capacity: z.string().optional(),
+  storageClass: z.string().optional(),
+  driver: z.string().optional(),
+  user: z
+    .object({uid: z.int(), gid: z.int().optional(), groups: z.array(z.int())})
+    .optional()
+    .describe('Whom the workload reads and writes it as'),
+  runAs: z.string().describe('Whom it was saved as'),
+  transport: z.enum(['stream', 'direct']),
+  snapshotClass: z.string().optional().describe('Class of the VolumeSnapshot, of method csi'),
+  snapshotAt: z.string().optional().describe('When the storage system took it, of method csi'),
+  kept: z.string().optional().describe('Name of the VolumeSnapshot that was kept in the source'),
+  durationMs: z.number(),
+});
+export type ClaimRecord = z.infer<typeof claimRecordSchema>;
+
+/** How the data of one workload or claim was saved. */
+export const volumeRecordSchema = z.discriminatedUnion('method', [dumpRecordSchema, claimRecordSchema]);
 export type VolumeRecord = z.infer<typeof volumeRecordSchema>;
+
+/** What people call it: the workload, or the claim. */
+export const volumeName = (record: VolumeRecord): string =>
+  record.method === 'dump' ? record.workload : `PersistentVolumeClaim/${record.pvcs[0]}`;
+
+/** All snapshots of restic that a volume consists of. */
+export const resticSnapshotsOf = (record: VolumeRecord): string[] =>
+  record.method === 'dump'
+    ? [record.resticSnapshot]
+    : [record.resticSnapshot, record.manifest.resticSnapshot];
 
 /** One command that ran in a pod around the snapshot. */
 const hookRecordSchema = z.object({
@@ -59,6 +117,10 @@ export const snapshotRootSchema = z.object({
   parent: z.string().optional(),
   resourceVersions: z.record(z.string(), z.string()),
   volumes: z.array(volumeRecordSchema),
+  emptyClaims: z
+    .array(z.object({namespace: z.string(), name: z.string()}))
+    .optional()
+    .describe('Claims that had no volume yet, so that they come back empty'),
   canary: canarySchema.optional(),
   hooks: z.array(hookRecordSchema).optional().describe('In the order in which they ran'),
   baselines: z.array(z.object({probe: z.string(), value: z.json()})),

@@ -56,7 +56,9 @@ function mountsOf(workload: KubeObject): (claim: string) => boolean {
 export function compileClaimMatch(rule: VolumeWaiver): (use: ClaimUse) => boolean {
   const fits = parseSelector(rule.selector);
   const namespace = rule.namespaces === undefined ? () => true : matchGlobs(rule.namespaces);
+  const storageClass = rule.storageClasses && matchGlobs(rule.storageClasses);
   return ({claim, users}) =>
+    (storageClass?.(stringAt(claim, 'spec', 'storageClassName') ?? '') ?? true) &&
     namespace(claim.metadata.namespace ?? '') &&
     (fits(stringsAt(claim, 'metadata', 'labels')) || users.some(user => fits(podLabelsOf(user))));
 }

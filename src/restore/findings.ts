@@ -1,4 +1,5 @@
 import {groupOf, type KubeObject, objectRef} from '../cluster/object.ts';
+import type {SnapshotRoot} from '../repository/snapshot-root.ts';
 import {isBuiltInGroup} from '../snapshot/built-in-group.ts';
 import {groupKind, groupKindOf} from '../snapshot/exclude.ts';
 import {stringAt} from '../std/json-at.ts';
@@ -25,6 +26,15 @@ export interface SavedVolume {
   namespace: string;
   pvcs: readonly string[];
 }
+
+/** What a snapshot holds the data of, and which claims had none to save. */
+export const savedVolumes = ({
+  volumes,
+  emptyClaims = [],
+}: Pick<SnapshotRoot, 'volumes' | 'emptyClaims'>): SavedVolume[] => [
+  ...volumes.map(({namespace, pvcs}) => ({namespace, pvcs})),
+  ...emptyClaims.map(({namespace, name}) => ({namespace, pvcs: [name]})),
+];
 
 /** How people write what is missing: `Secret shop/db-credentials`. */
 const spell = (kind: string, namespace: string | undefined, name: string) =>

@@ -86,6 +86,7 @@ export interface GuardWaiver {
 export interface VolumeWaiver {
   namespaces?: readonly string[] | undefined;
   selector: string;
+  storageClasses?: readonly string[] | undefined;
 }
 
 /** What a plan says about a restore. Without groups everything starts as it was, at once. */
@@ -126,7 +127,11 @@ export function policyOfPlan({spec}: Plan): RestorePolicy {
     })),
     emptyVolumes: spec.source.volumes
       .filter(({method}) => method === 'none')
-      .map(({namespaces, select}) => ({namespaces, selector: selectorText(select)})),
+      .map(({namespaces, select, storageClasses}) => ({
+        namespaces,
+        selector: selectorText(select ?? ''),
+        storageClasses,
+      })),
   };
 }
 

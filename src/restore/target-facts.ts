@@ -3,12 +3,12 @@ import {discover} from '../cluster/discover.ts';
 import {readIdentity} from '../cluster/identity.ts';
 import {listAll} from '../cluster/list.ts';
 import type {KubeObject, ResourceType} from '../cluster/object.ts';
+import {quantityOf} from '../cluster/quantity.ts';
 import {PraError} from '../errors.ts';
 import {groupKind} from '../snapshot/exclude.ts';
 import {arrayAt, at, numberAt, objectAt, stringAt} from '../std/json-at.ts';
 import {minorOf} from './api-lifecycle.ts';
 import {keyOf} from './index-objects.ts';
-import {quantityOf} from './quantity.ts';
 import type {RestoreTarget, TargetQuota} from './rules/rule.ts';
 
 const IS_DEFAULT = 'storageclass.kubernetes.io/is-default-class';

@@ -1,10 +1,10 @@
 import {type KubeObject, objectRef} from '../cluster/object.ts';
+import {quantityOf} from '../cluster/quantity.ts';
 import {groupKind} from '../snapshot/exclude.ts';
 import {podSpecIn} from '../snapshot/pod-spec.ts';
 import {arrayAt, at, numberAt, objectAt, stringAt} from '../std/json-at.ts';
 import type {RestoreFinding} from './findings.ts';
 import type {RestoreItem} from './item.ts';
-import {quantityOf} from './quantity.ts';
 import type {RestoreTarget} from './rules/rule.ts';
 
 /** A namespace that is being deleted in the target is one clear finding, instead of one for each object in it. */

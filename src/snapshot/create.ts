@@ -6,23 +6,17 @@ import {Lock} from '../repository/lock.ts';
 import {ObjectSetWriter} from '../repository/object-set-writer.ts';
 import {clearPending} from '../repository/pending.ts';
 import type {Repository} from '../repository/repository.ts';
-import {
-  findRoot,
-  newSnapshotId,
-  type SnapshotRoot,
-  type VolumeRecord,
-  writeRoot,
-} from '../repository/snapshot-root.ts';
+import {findRoot, newSnapshotId, type SnapshotRoot, writeRoot} from '../repository/snapshot-root.ts';
 import {type Clock, systemClock} from '../std/clock.ts';
-import {mapPool} from '../std/pool.ts';
-import {type DumpRequest, dumpVolume, type Exec} from '../volume/dump.ts';
-import type {Restic} from '../volume/restic.ts';
+import type {Exec} from '../volume/dump.ts';
 import {type Capture, captureObjects, type OpenedWriter} from './capture.ts';
 import type {SnapshotListener} from './event.ts';
 import {findHookPods, type HookRule} from './hook-pods.ts';
 import {withHooks} from './hooks.ts';
+import {type VolumeEngine, VolumeSaving} from './save-volumes.ts';
 import {compileSelect, type SnapshotSelect} from './select.ts';
-import {planDumps, type VolumeRule} from './volumes.ts';
+import type {VolumeRule} from './volume-rule.ts';
+import {planVolumes, type VolumePlan} from './volumes.ts';
 
 export interface CreateOptions {
   cluster: Cluster;
@@ -41,8 +35,8 @@ export interface CreateOptions {
   writeCanary?: ((signal: AbortSignal) => Promise<SnapshotRoot['canary']>) | undefined;
   /** Measures in the source what probes will compare with. */
   readBaselines?: ((signal: AbortSignal) => Promise<SnapshotRoot['baselines']>) | undefined;
-  /** Keeps the dumps. Needed when a rule of `volumes` has the method dump. */
-  restic?: Restic | undefined;
+  /** Keeps the data of volumes. Needed when a rule of `volumes` has a method other than none. */
+  engine?: VolumeEngine | undefined;
   /** Told what the objects were captured from. */
   onCapture?: ((capture: Capture) => void) | undefined;
   clock?: Clock | undefined;
@@ -50,29 +44,26 @@ export interface CreateOptions {
   onEvent?: SnapshotListener | undefined;
 }
 
-/** Dumps that are taken at the same time. */
-const DUMPS = 2;
-
 /**
- * Takes a snapshot: canary; between the `pre` and the `post` of hooks baselines, dumps and objects; and the root last, so
- * that a snapshot that was broken off does not exist. It stands for the moment at which it began, so that its age is
+ * Takes a snapshot: canary; between the `pre` and the `post` of hooks baselines, data of volumes and objects; then what
+ * the storage system has cut meanwhile; and the root last, so that a snapshot that was broken off does not exist. It stands for the moment at which it began, so that its age is
  * never made younger than its data.
  * @returns the root that was written.
  * @throws PraError PLAN_UNPROTECTED_VOLUME before anything is written; SNAPSHOT_FAILED, CLUSTER_*, HOOK_FAILED,
- * VOLUME_DUMP_FAILED, STORE_*; what had been stored is used again by the next snapshot.
+ * VOLUME_*, MOVER_*, STORE_*; what had been stored is used again by the next snapshot.
  */
 export async function createSnapshot(options: CreateOptions): Promise<SnapshotRoot> {
   const {cluster, repository, select, signal, onEvent, clock = systemClock} = options;
   const source = await readIdentity(cluster, {signal});
   const selection = compileSelect(select);
-  const dumps = await planDumps({cluster, rules: options.volumes, selection, signal});
+  const volumes = await planVolumes({cluster, rules: options.volumes, selection, signal});
   const pods = await findHookPods({cluster, rules: options.hooks ?? [], selection, signal, onEvent});
   const began = clock.now();
   const id = newSnapshotId(began);
 
   const lock = await Lock.take(repository, 'append', {run: id, signal});
   try {
-    return await takeLocked(options, {source, dumps, pods, began, id, lock});
+    return await takeLocked(options, {source, volumes, pods, began, id, lock});
   } finally {
     await lock.release();
   }
@@ -81,7 +72,7 @@ export async function createSnapshot(options: CreateOptions): Promise<SnapshotRo
 /** What is known before anything is written. */
 interface Prepared {
   source: Awaited<ReturnType<typeof readIdentity>>;
-  dumps: readonly DumpRequest[];
+  volumes: VolumePlan;
   pods: Awaited<ReturnType<typeof findHookPods>>;
   began: Date;
   id: string;
@@ -89,25 +80,24 @@ interface Prepared {
 }
 
 async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<SnapshotRoot> {
-  const {cluster, repository, select, plan, signal, onEvent, clock = systemClock} = options;
-  const {source, dumps, pods, began, id, lock} = prepared;
+  const {cluster, repository, plan, signal, onEvent, clock = systemClock} = options;
+  const {source, pods, began, id, lock} = prepared;
   const opened = openWriter(options, id, source.uid);
   opened.catch(() => undefined); // rejects again where it is awaited
   if (options.writeCanary) onEvent?.({type: 'phase', phase: 'canary'});
   const canary = await options.writeCanary?.(signal);
   // Nobody is kept waiting by a hook for a store that cannot be used.
   if (pods.length > 0) await opened;
-  const hooked = await withHooks({pods, exec: execIn(cluster), signal, onEvent}, async () => {
-    if (options.readBaselines) onEvent?.({type: 'phase', phase: 'baselines'});
-    const baselines = (await options.readBaselines?.(signal)) ?? [];
-    if (dumps.length > 0) onEvent?.({type: 'phase', phase: 'volumes'});
-    const volumes = await mapPool(dumps, DUMPS, request => dump(options, id, request));
-    onEvent?.({type: 'phase', phase: 'objects'});
-    const capture = await captureObjects({cluster, select, opened, signal, onEvent});
-    options.onCapture?.(capture);
-    return {baselines, volumes, capture};
+  const saving = new VolumeSaving({
+    cluster,
+    plan: prepared.volumes,
+    engine: options.engine,
+    run: id,
+    signal,
+    onEvent,
   });
-  const {baselines, volumes, capture} = hooked.value;
+  const {hooked, volumes} = await saveAll(options, {saving, pods, opened}).finally(() => saving.end());
+  const {baselines, capture} = hooked.value;
   const {writer, parent} = await opened;
   const {trees, counts, namespaces, bytes} = await writer.finish();
 
@@ -127,6 +117,7 @@ async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<S
     ...(parent ? {parent: parent.id} : {}),
     resourceVersions: capture.resourceVersions,
     volumes,
+    ...(prepared.volumes.unbound.length > 0 ? {emptyClaims: prepared.volumes.unbound} : {}),
     ...(canary ? {canary} : {}),
     ...(options.hooks ? {hooks: hooked.records} : {}),
     baselines,
@@ -139,15 +130,23 @@ async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<S
   return written;
 }
 
-async function dump(options: CreateOptions, snapshot: string, request: DumpRequest): Promise<VolumeRecord> {
-  const {cluster, restic, signal, onEvent} = options;
-  const workload = `${request.namespace} ${request.workload}`;
-  if (!restic) throw new PraError('BUG', `nothing keeps the dump of ${workload}`);
-  onEvent?.({type: 'volume', workload, state: 'started'});
-  const exec = execIn(cluster);
-  const record = await dumpVolume({exec, restic, request, tags: [`snapshot=${snapshot}`], signal});
-  onEvent?.({type: 'volume', workload, state: 'saved', bytes: record.bytes});
-  return record;
+/** What is done while hooks keep applications still, and what of it can be done afterwards. */
+async function saveAll(
+  options: CreateOptions,
+  {saving, pods, opened}: {saving: VolumeSaving; pods: Prepared['pods']; opened: Promise<OpenedWriter>},
+) {
+  const {cluster, select, signal, onEvent} = options;
+  const hooked = await withHooks({pods, exec: execIn(cluster), signal, onEvent}, async () => {
+    if (options.readBaselines) onEvent?.({type: 'phase', phase: 'baselines'});
+    const baselines = (await options.readBaselines?.(signal)) ?? [];
+    if (saving.isNeeded) onEvent?.({type: 'phase', phase: 'volumes'});
+    await saving.whileQuiet();
+    onEvent?.({type: 'phase', phase: 'objects'});
+    const capture = await captureObjects({cluster, select, opened, signal, onEvent});
+    options.onCapture?.(capture);
+    return {baselines, capture};
+  });
+  return {hooked, volumes: await saving.afterwards()};
 }
 
 const execIn =

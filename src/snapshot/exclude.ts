@@ -66,6 +66,8 @@ export const isJudged = (kind: string) => EXCLUDED_KINDS[kind] !== undefined || 
 
 /** What an object of a kind has in its JSON if it is one that `BY_KIND` leaves out; others need no closer look. */
 export const EXCLUSION_MARKS: Readonly<Record<string, Buffer>> = {
+  PersistentVolumeClaim: Buffer.from('"pra.dev/mover"'),
+  'VolumeSnapshot.snapshot.storage.k8s.io': Buffer.from('"pra.dev/mover"'),
   Secret: Buffer.from('"kubernetes.io/service-account-token"'),
   'ReplicaSet.apps': Buffer.from('"ownerReferences"'),
 };
@@ -88,7 +90,9 @@ const BY_KIND: Readonly<Record<string, Judge>> = {
     );
   },
   'ReplicaSet.apps': object => ownedBy(object),
-  'Job.batch': object => ownedBy(object, 'CronJob') ?? terminalJob(object),
+  'Job.batch': object => ofMover(object) ?? ownedBy(object, 'CronJob') ?? terminalJob(object),
+  PersistentVolumeClaim: object => ofMover(object),
+  'VolumeSnapshot.snapshot.storage.k8s.io': object => ofMover(object),
   Secret: object =>
     isTokenSecret(object) ? 'service account token, which each cluster issues itself' : undefined,
   ConfigMap: object =>
@@ -128,6 +132,12 @@ function ownedBy(object: KubeObject, ownerKind?: string): string | undefined {
   );
   return owner === undefined ? undefined : `made by ${stringAt(owner, 'kind')}/${stringAt(owner, 'name')}`;
 }
+
+/** What pra itself makes to read a volume, and removes again. */
+const ofMover = (object: KubeObject): string | undefined =>
+  at(object, 'metadata', 'labels', 'pra.dev/mover') === undefined
+    ? undefined
+    : 'made by pra to save a volume';
 
 function terminalJob(object: KubeObject): string | undefined {
   const ended = arrayAt(object, 'status', 'conditions').find(

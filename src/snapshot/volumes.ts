@@ -4,21 +4,15 @@ import {listAll} from '../cluster/list.ts';
 import {type KubeObject, objectRef, type ResourceType} from '../cluster/object.ts';
 import {PraError} from '../errors.ts';
 import {arrayAt, at, stringAt, stringsAt} from '../std/json-at.ts';
+import {type CsiClaim, type CsiSettings, driverOf} from '../volume/csi.ts';
 import type {DumpRequest} from '../volume/dump.ts';
-import {matchGlobs} from './glob.ts';
+import {type Identity, identityOfPod} from '../volume/mover/identity.ts';
+import {claimsOfPod, MOVER_LABEL, volumesOfClaim} from '../volume/mover/job.ts';
+import {podSpecIn} from './pod-spec.ts';
 import {listScopes, type Selection} from './select.ts';
-import {type Labels, parseSelector, selectorText} from './selector.ts';
+import {selectorText} from './selector.ts';
+import {type CompiledRule, compileVolumeRule, ruleText, type VolumeRule, volumeFacts} from './volume-rule.ts';
 import {workloadOf} from './workload-of.ts';
-
-/** How the data of some volumes is saved, as the plan says it. The first rule that fits a pod counts. */
-export interface VolumeRule {
-  /** Pods that mount the volumes. */
-  select: string | Labels;
-  namespaces?: readonly string[] | undefined;
-  method: 'dump' | 'none' | 'csi' | 'filesystem';
-  /** The container is the first one of the pod when none is named. */
-  dump?: {container?: string | undefined; command: string[]; restore: string[]} | undefined;
-}
 
 export interface VolumeScope {
   cluster: Cluster;
@@ -27,12 +21,43 @@ export interface VolumeScope {
   signal: AbortSignal;
 }
 
+/** A claim whose files are to be saved. */
+export interface ClaimRequest {
+  method: 'csi' | 'filesystem';
+  object: KubeObject;
+  /** What mounts it. */
+  workload: string | undefined;
+  /** Where a pod that mounts it runs. */
+  node: string | undefined;
+  user: Identity | undefined;
+  driver: string | undefined;
+  csi: CsiSettings | undefined;
+}
+
+/** How the data of every claim in scope is saved. */
+export interface VolumePlan {
+  dumps: DumpRequest[];
+  claims: ClaimRequest[];
+  /** Claims that never were bound, so that there is nothing to save. */
+  unbound: {namespace: string; name: string}[];
+}
+
+/** What mounts claims, running or not. */
+const MOUNTING = [
+  CORE_TYPES.StatefulSet,
+  CORE_TYPES.Deployment,
+  CORE_TYPES.DaemonSet,
+  CORE_TYPES.CronJob,
+] as const;
+const CSI_DEFAULTS: CsiSettings = {timeoutMs: 10 * 60_000, keep: false};
+
 /**
- * Finds which pods to ask for dumps, and sees to it that each claim in scope is saved or waived by the plan.
+ * Finds out how each claim in scope is saved, and sees to it that each is, or is waived by the plan: also those that no pod
+ * mounts at the moment.
  * @throws PraError PLAN_UNPROTECTED_VOLUME naming every claim that no rule covers, VOLUME_DUMP_FAILED when a rule finds
- * no running pod to ask, CLUSTER_*.
+ * no running pod to ask, VOLUME_SAVE_FAILED for a volume that its method cannot save, CLUSTER_*.
  */
-export async function planDumps({cluster, rules, selection, signal}: VolumeScope): Promise<DumpRequest[]> {
+export async function planVolumes({cluster, rules, selection, signal}: VolumeScope): Promise<VolumePlan> {
   const inScope = (object: KubeObject) => selection.namespace(object.metadata.namespace ?? '');
   const scopes = listScopes(selection.select, selection.select.namespaces.filter(selection.namespace));
   const list = async (type: ResourceType) => {
@@ -41,41 +66,204 @@ export async function planDumps({cluster, rules, selection, signal}: VolumeScope
   };
   const isNamed = selection.names(CORE_TYPES.PersistentVolumeClaim);
   const claims = (await list(CORE_TYPES.PersistentVolumeClaim)).filter(
-    claim => isNamed(claim.metadata.name) && selection.labels(claim),
+    claim =>
+      isNamed(claim.metadata.name) &&
+      selection.labels(claim) &&
+      claim.metadata.labels?.[MOVER_LABEL] === undefined,
   );
-  if (claims.length === 0 && rules.length === 0) return [];
-  const [pods, replicaSets] = await Promise.all([list(CORE_TYPES.Pod), list(CORE_TYPES.ReplicaSet)]);
-  const compiled = rules.map(compileRule);
+  if (claims.length === 0 && rules.length === 0) return {dumps: [], claims: [], unbound: []};
+  const readsFiles = rules.some(({method}) => method === 'csi' || method === 'filesystem');
+  const [pods, replicaSets, ...mounting] = await Promise.all([
+    list(CORE_TYPES.Pod),
+    list(CORE_TYPES.ReplicaSet),
+    ...(readsFiles ? MOUNTING.map(list) : []),
+  ]);
+  const drivers = rules.some(rule => rule.drivers || rule.method === 'csi')
+    ? await driversOf(cluster, claims, signal)
+    : new Map<string, string>();
   const owners = new Map(replicaSets.map(set => [`${set.metadata.namespace}/${set.metadata.name}`, set]));
-
-  const covered = new Set<string>();
-  const requests: DumpRequest[] = [];
-  for (const [index, rule] of compiled.entries()) {
-    const mine = pods.filter(pod => compiled.findIndex(({fits}) => fits(pod)) === index);
-    for (const pod of mine)
-      for (const name of claimsOf(pod)) covered.add(`${pod.metadata.namespace}/${name}`);
-    for (const claim of claims) {
-      if (compiled.findIndex(({fits}) => fits(claim)) === index) covered.add(keyOf(claim));
-    }
-    if (rule.method === 'dump') requests.push(...dumpRequests(rule, mine, owners));
-  }
-  refuseUnprotected(claims.filter(claim => !covered.has(keyOf(claim))));
-  return requests;
+  const applications = pods.filter(pod => pod.metadata.labels?.[MOVER_LABEL] === undefined);
+  return new Planning({
+    claims,
+    pods: applications,
+    workloads: mounting.flat(),
+    owners,
+    drivers,
+    rules,
+  }).plan();
 }
+
+interface Found {
+  claims: readonly KubeObject[];
+  pods: readonly KubeObject[];
+  workloads: readonly KubeObject[];
+  owners: ReadonlyMap<string, KubeObject>;
+  drivers: ReadonlyMap<string, string>;
+  rules: readonly VolumeRule[];
+}
+
+class Planning {
+  readonly #found: Found;
+  readonly #rules: CompiledRule[];
+
+  constructor(found: Found) {
+    this.#found = found;
+    this.#rules = found.rules.map(compileVolumeRule);
+  }
+
+  plan(): VolumePlan {
+    const {claims, pods} = this.#found;
+    const plan: VolumePlan = {dumps: [], claims: [], unbound: []};
+    const unprotected: KubeObject[] = [];
+    for (const claim of claims) {
+      const rule = this.#ruleOf(claim);
+      if (!rule) unprotected.push(claim);
+      else if (rule.method === 'csi' || rule.method === 'filesystem')
+        this.#addFiles(plan, claim, rule, rule.method);
+    }
+    for (const [index, rule] of this.#rules.entries()) {
+      if (rule.method !== 'dump') continue;
+      const mine = pods.filter(pod => this.#rules.findIndex(one => this.#fitsPod(one, pod)) === index);
+      plan.dumps.push(...dumpRequests(rule, mine, this.#found.owners));
+    }
+    refuseUnprotected(unprotected);
+    return plan;
+  }
+
+  /** The first rule whose labels fit the claim or what mounts it, and whose other conditions fit its volume. */
+  #ruleOf(claim: KubeObject): CompiledRule | undefined {
+    const facts = volumeFacts(claim, this.#found.drivers.get(keyOf(claim)));
+    const labelled = [claim, ...this.#podsOf(claim), ...this.#workloadsOf(claim).map(podOf)];
+    return this.#rules.find(
+      rule => rule.fitsVolume(facts) && labelled.some(object => rule.fitsLabels(object)),
+    );
+  }
+
+  /** A pod that is asked for a dump has the labels, and a claim that fits when the rule says something of its volume. */
+  #fitsPod(rule: CompiledRule, pod: KubeObject): boolean {
+    if (!rule.fitsLabels(pod)) return false;
+    if (!rule.storageClasses && !rule.drivers && !rule.size) return true;
+    return this.#found.claims.some(
+      claim =>
+        mounts(pod, claim) && rule.fitsVolume(volumeFacts(claim, this.#found.drivers.get(keyOf(claim)))),
+    );
+  }
+
+  #podsOf(claim: KubeObject): KubeObject[] {
+    return this.#found.pods.filter(pod => mounts(pod, claim));
+  }
+
+  #workloadsOf(claim: KubeObject): KubeObject[] {
+    return this.#found.workloads.filter(
+      workload => mounts(workload, claim) || isFromTemplate(workload, claim),
+    );
+  }
+
+  #addFiles(plan: VolumePlan, claim: KubeObject, rule: CompiledRule, method: 'csi' | 'filesystem'): void {
+    const ref = objectRef(claim);
+    if (stringAt(claim, 'status', 'phase') === 'Pending') {
+      plan.unbound.push({namespace: claim.metadata.namespace ?? '', name: claim.metadata.name});
+      return;
+    }
+    if (stringAt(claim, 'spec', 'volumeMode') === 'Block')
+      throw refused(ref, 'it is a block device, of which pra cannot read files', [
+        'method: dump, or method: none with a `reason`',
+      ]);
+    const driver = this.#found.drivers.get(keyOf(claim));
+    if (method === 'csi' && driver === undefined)
+      throw refused(
+        ref,
+        `its volume was not made by a CSI driver, and the rule for ${ruleText(rule)} says method: csi`,
+        ['method: filesystem for it, in a rule before this one'],
+      );
+    const running = this.#podsOf(claim).filter(isRunning);
+    const [pod] = running;
+    const workload = this.#workloadsOf(claim)[0];
+    const modes = arrayAt(claim, 'spec', 'accessModes');
+    if (method === 'filesystem' && pod && modes.length === 1 && modes[0] === 'ReadWriteOncePod')
+      throw refused(ref, 'its access mode ReadWriteOncePod lets no second pod mount it, and one runs', [
+        'method: csi, which reads a clone of it',
+      ]);
+    const owner = pod
+      ? workloadOf(pod, this.#found.owners)
+      : workload && `${workload.kind}/${workload.metadata.name}`;
+    const spec = pod ? at(pod, 'spec') : workload && podSpecIn(workload);
+    plan.claims.push({
+      method,
+      object: claim,
+      workload: owner,
+      node: stringAt(pod, 'spec', 'nodeName'),
+      user: identityOfPod(
+        spec,
+        new Set([
+          ...volumesOfClaim(spec, claim.metadata.name),
+          ...(workload ? templatesOf(workload, claim) : []),
+        ]),
+      ),
+      driver,
+      csi: method === 'csi' ? (rule.csi ?? CSI_DEFAULTS) : undefined,
+    });
+  }
+}
+
+/** A claim as csi needs it. */
+export function csiClaimOf({object, driver, csi}: ClaimRequest): CsiClaim | undefined {
+  return driver === undefined || csi === undefined ? undefined : {object, driver, csi};
+}
+
+/** Which CSI driver made the volume of each claim. */
+async function driversOf(
+  cluster: Cluster,
+  claims: readonly KubeObject[],
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const wanted = new Map(claims.map(claim => [stringAt(claim, 'spec', 'volumeName') ?? '', keyOf(claim)]));
+  const found = new Map<string, string>();
+  for (const volume of await listAll(cluster, CORE_TYPES.PersistentVolume, {signal})) {
+    const claim = wanted.get(volume.metadata.name);
+    const driver = driverOf(volume);
+    if (claim !== undefined && driver !== undefined) found.set(claim, driver);
+  }
+  return found;
+}
+
+const refused = (ref: string, why: string, next: string[]) =>
+  new PraError('VOLUME_SAVE_FAILED', `the data of ${ref} cannot be saved as the plan says`, {why, next});
 
 const keyOf = ({metadata}: KubeObject) => `${metadata.namespace}/${metadata.name}`;
 
-function compileRule(rule: VolumeRule) {
-  const labels = parseSelector(selectorText(rule.select));
-  const namespace = rule.namespaces === undefined ? () => true : matchGlobs(rule.namespaces);
-  const fits = ({metadata}: KubeObject) =>
-    namespace(metadata.namespace ?? '') && labels(stringsAt(metadata, 'labels'));
-  return {...rule, fits};
+const mounts = (object: KubeObject, claim: KubeObject) =>
+  object.metadata.namespace === claim.metadata.namespace &&
+  claimsOfPod(podSpecIn(object)).includes(claim.metadata.name);
+
+const isFromTemplate = (workload: KubeObject, claim: KubeObject) => templatesOf(workload, claim).length > 0;
+
+/** Names of the templates that a claim is of; containers of the set name its volume by them. */
+function templatesOf(workload: KubeObject, claim: KubeObject): string[] {
+  if (workload.metadata.namespace !== claim.metadata.namespace) return [];
+  return arrayAt(workload, 'spec', 'volumeClaimTemplates').flatMap(template => {
+    const templateName = stringAt(template, 'metadata', 'name') ?? '';
+    const prefix = `${templateName}-${workload.metadata.name}-`;
+    const {name} = claim.metadata;
+    return name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)) ? templateName : [];
+  });
 }
+
+/** The labels and namespace of the pods that a workload makes. */
+const podOf = (workload: KubeObject): Pick<KubeObject, 'metadata'> => ({
+  metadata: {
+    name: workload.metadata.name,
+    ...(workload.metadata.namespace === undefined ? {} : {namespace: workload.metadata.namespace}),
+    labels:
+      workload.kind === 'CronJob'
+        ? stringsAt(workload, 'spec', 'jobTemplate', 'spec', 'template', 'metadata', 'labels')
+        : stringsAt(workload, 'spec', 'template', 'metadata', 'labels'),
+  },
+});
 
 /** One dump for each workload whose pods the rule selects: the pods of one workload hold the same data. */
 function dumpRequests(
-  rule: VolumeRule,
+  rule: CompiledRule,
   pods: readonly KubeObject[],
   owners: ReadonlyMap<string, KubeObject>,
 ): DumpRequest[] {
@@ -85,23 +273,19 @@ function dumpRequests(
     .filter(isRunning)
     .sort((a, b) => Number(isReady(b)) - Number(isReady(a)) || compareNames(a, b));
   if (running.length === 0) {
-    throw new PraError(
-      'VOLUME_DUMP_FAILED',
-      `no running pod with ${selectorText(rule.select)} to take a dump from`,
-      {
-        why:
-          pods.length === 0
-            ? 'no pod in the scope of the plan has these labels'
-            : `${pods.length} pods have them, none is running`,
-        next: [`kubectl get pods -A -l '${selectorText(rule.select)}'`],
-      },
-    );
+    throw new PraError('VOLUME_DUMP_FAILED', `no running pod with ${ruleText(rule)} to take a dump from`, {
+      why:
+        pods.length === 0
+          ? 'no pod in the scope of the plan has these labels'
+          : `${pods.length} pods have them, none is running`,
+      next: [`kubectl get pods -A -l '${selectorText(rule.select ?? '')}'`],
+    });
   }
   const byWorkload = Map.groupBy(running, pod => `${pod.metadata.namespace}/${workloadOf(pod, owners)}`);
   return [...byWorkload.values()].flatMap(([pod, ...others]) => {
     if (!pod) return [];
     const workload = workloadOf(pod, owners);
-    const pvcs = new Set([pod, ...others].flatMap(claimsOf));
+    const pvcs = new Set([pod, ...others].flatMap(one => claimsOfPod(one.spec)));
     return [
       {
         namespace: pod.metadata.namespace ?? '',
@@ -124,11 +308,6 @@ const isReady = (pod: KubeObject) =>
   );
 const compareNames = (a: KubeObject, b: KubeObject) => (a.metadata.name < b.metadata.name ? -1 : 1);
 
-const claimsOf = (pod: KubeObject) =>
-  arrayAt(pod, 'spec', 'volumes').flatMap(
-    volume => stringAt(volume, 'persistentVolumeClaim', 'claimName') ?? [],
-  );
-
 function refuseUnprotected(claims: readonly KubeObject[]): void {
   const [first, ...more] = claims.map(objectRef).sort();
   if (first === undefined) return;
@@ -138,7 +317,7 @@ function refuseUnprotected(claims: readonly KubeObject[]): void {
     {
       why: 'a recovery would bring these volumes back empty',
       next: [
-        'add a rule under `source.volumes` whose `select` fits the pods that mount them',
+        'add a rule under `source.volumes` that fits them: by `select`, `storageClasses`, `drivers` or `size`',
         'or let them come back empty on purpose: `method: none` with a `reason`',
       ],
     },

@@ -29,6 +29,10 @@ const KUBERNETES = 'v1.34.4';
 const ETCD = 'v3.6.16';
 const COREDNS = '1.15.0';
 const TOFU = '1.12.6';
+const MOVER_RESTIC = 'v0.18.1';
+/** Of terraform/local/binaries/mover; raised with every change of it, since the cache keeps programs by their version. */
+const MOVER = '1';
+export const MOVER_VERSION = `${MOVER_RESTIC.slice(1)}-${MOVER}`;
 
 const kubernetesFlags = [`gitVersion=${KUBERNETES}`, 'gitMajor=1', 'gitMinor=34']
   .map(flag => `-X k8s.io/component-base/version.${flag}`)
@@ -82,6 +86,13 @@ export const BUILT_TOOLS: readonly ToolSpec[] = [
     version: 'v0.0.30',
     module: 'local-path-provisioner',
     package: 'github.com/rancher/local-path-provisioner',
+  },
+  {name: 'pra-mover', version: MOVER, module: 'mover', package: '.'},
+  {
+    name: 'mover-restic',
+    version: MOVER_RESTIC,
+    module: 'restic',
+    package: 'github.com/restic/restic/cmd/restic',
   },
   {name: 'kwok', version: 'v0.8.0', module: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok'},
   {
@@ -155,6 +166,9 @@ export const CLUSTER_TOOLS = [
   'coredns',
   'local-path-provisioner',
 ] as const;
+
+/** What is in the image of the pods that read and fill volumes. */
+export const MOVER_TOOLS = ['pra-mover', 'mover-restic'] as const;
 
 /** Programs that only the tests and simulated nodes need. */
 export const TEST_TOOLS = ['kwok', 'versitygw'] as const;

@@ -1,7 +1,7 @@
 import {PassThrough, type Readable, type Writable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import {PraError} from '../errors.ts';
-import type {VolumeRecord} from '../repository/snapshot-root.ts';
+import type {DumpRecord} from '../repository/snapshot-root.ts';
 import type {Restic} from './restic.ts';
 
 /** Runs a command in a container; `execInPod` of src/cluster bound to a cluster. */
@@ -27,7 +27,7 @@ export interface DumpRequest {
   restoreCommand: string[];
 }
 
-const fileName = (namespace: string, workload: string) =>
+export const dumpFileName = (namespace: string, workload: string) =>
   `${namespace}_${workload.replaceAll('/', '_')}.dump`;
 
 /**
@@ -37,11 +37,11 @@ const fileName = (namespace: string, workload: string) =>
  */
 export async function dumpVolume(options: {
   exec: Exec;
-  restic: Restic;
+  restic: Pick<Restic, 'backup'>;
   request: DumpRequest;
   tags: readonly string[];
   signal: AbortSignal;
-}): Promise<VolumeRecord> {
+}): Promise<DumpRecord> {
   const {exec, restic, request, signal} = options;
   const {namespace, pod, container, workload, command} = request;
   const began = performance.now();
@@ -71,7 +71,11 @@ export async function dumpVolume(options: {
       throw shown;
     }
   })();
-  const saving = restic.backup(held, {filename: fileName(namespace, workload), tags: options.tags, signal});
+  const saving = restic.backup(held, {
+    filename: dumpFileName(namespace, workload),
+    tags: options.tags,
+    signal,
+  });
   // Nobody reads any more then, and the command would wait for a reader without end.
   saving.catch(() => output.destroy());
   const [dumped, saved] = await Promise.allSettled([dumping, saving]);
@@ -100,8 +104,8 @@ export async function dumpVolume(options: {
  */
 export async function restoreDump(options: {
   exec: Exec;
-  restic: Restic;
-  record: VolumeRecord;
+  restic: Pick<Restic, 'restore'>;
+  record: DumpRecord;
   pod: string;
   signal: AbortSignal;
 }): Promise<{bytes: number; sha256Ok: boolean; durationMs: number}> {
@@ -109,7 +113,7 @@ export async function restoreDump(options: {
   const began = performance.now();
   const {stream, done} = restic.restore({
     snapshotId: record.resticSnapshot,
-    filename: fileName(record.namespace, record.workload),
+    filename: dumpFileName(record.namespace, record.workload),
     signal,
   });
   const running = exec({
@@ -149,31 +153,6 @@ export async function restoreDump(options: {
   return {bytes, sha256Ok: true, durationMs: Math.round(performance.now() - began)};
 }
 
-/**
- * Copies a dump from one repository into another.
- * @returns its record there
- * @throws PraError VOLUME_RESTORE_FAILED, RESTIC_FAILED, STORE_*
- */
-export async function copyDump(options: {
-  from: Restic;
-  to: Restic;
-  record: VolumeRecord;
-  tags: readonly string[];
-  signal: AbortSignal;
-}): Promise<VolumeRecord> {
-  const {from, to, record, tags, signal} = options;
-  const filename = fileName(record.namespace, record.workload);
-  const {stream, done} = from.restore({snapshotId: record.resticSnapshot, filename, signal});
-  const [read, saved] = await Promise.allSettled([done, to.backup(stream, {filename, tags, signal})]);
-  if (signal.aborted && signal.reason instanceof PraError) throw signal.reason;
-  if (read.status === 'rejected') throw restoreFailed(record, read.reason);
-  if (saved.status === 'rejected') throw saved.reason;
-  // What came short is saved all the same, but no snapshot names it.
-  if (saved.value.sha256 !== record.sha256 || saved.value.bytes !== record.bytes)
-    throw restoreFailed(record, new Error(`${saved.value.bytes} bytes came of ${record.bytes}`));
-  return {...record, resticSnapshot: saved.value.snapshotId};
-}
-
 /** The first line of what a command had to say: what went wrong first is the cause. */
 function firstWords(stderr: string): string {
   const [first] = stderr.trim().split('\n');
@@ -194,7 +173,7 @@ function failed(request: DumpRequest, what: string, why: string, cause?: unknown
   );
 }
 
-function restoreFailed(record: VolumeRecord, error: unknown): PraError {
+export function restoreFailed(record: Pick<DumpRecord, 'workload' | 'namespace'>, error: unknown): PraError {
   const why =
     error instanceof PraError
       ? `${error.message}${error.why ? `: ${error.why}` : ''}`

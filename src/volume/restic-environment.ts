@@ -20,18 +20,40 @@ export async function resticEnvironment(
     const env = {...password, RESTIC_REPOSITORY: `${url.slice('file://'.length)}/volumes`};
     return async () => env;
   }
-  const endpoint = endpointOf(store) ?? 'https://s3.amazonaws.com';
   // restic alone knows neither SSO nor assumed roles, nor variables of other names.
   const credentials = await credentialSource(store);
   const {expiration} = await credentials();
   const server = expiration === undefined ? undefined : await serveCredentials(credentials);
   return async () => ({
     ...password,
-    RESTIC_REPOSITORY: `s3:${endpoint.replace(/\/$/, '')}/${url.slice('s3://'.length)}/volumes`,
-    AWS_DEFAULT_REGION: regionOf(store),
+    ...placeOf(repository, store),
     ...NO_OTHER_SOURCE,
     ...(server ? fromServer(server) : fromVariables(await credentials())),
   });
+}
+
+/** What restic elsewhere, with no other source of credentials, needs to know of a bucket. */
+export function s3Environment(
+  repository: Repository,
+  store: OpenStoreOptions,
+  credentials: StoreCredentials,
+): Record<string, string> {
+  const {sessionToken} = credentials;
+  return {
+    ...placeOf(repository, store),
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    ...(sessionToken === undefined ? {} : {AWS_SESSION_TOKEN: sessionToken}),
+  };
+}
+
+function placeOf(repository: Repository, store: OpenStoreOptions): Record<string, string> {
+  const endpoint = endpointOf(store) ?? 'https://s3.amazonaws.com';
+  const path = repository.store.url.slice('s3://'.length);
+  return {
+    RESTIC_REPOSITORY: `s3:${endpoint.replace(/\/$/, '')}/${path}/volumes`,
+    AWS_DEFAULT_REGION: regionOf(store),
+  };
 }
 
 /** Sources of credentials of the user's that restic would take before, or instead of, those that it is given. */

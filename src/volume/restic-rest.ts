@@ -37,7 +37,11 @@ export const MAX_BODY_BYTES = 192 << 20;
 export async function answerRestic(
   store: Store,
   request: RestRequest,
-  options: {access: RestAccess; signal?: AbortSignal | undefined; onError?: ((error: PraError) => void) | undefined},
+  options: {
+    access: RestAccess;
+    signal?: AbortSignal | undefined;
+    onError?: ((error: PraError) => void) | undefined;
+  },
 ): Promise<RestAnswer> {
   const place = placeOf(request.path);
   if (!place) return {status: 404};
@@ -113,7 +117,11 @@ async function list(store: Store, prefix: string, signal: AbortSignal | undefine
   return {status: 200, headers: {'content-type': MEDIA_TYPE}, body: Buffer.from(JSON.stringify(files))};
 }
 
-async function sizeOf(store: Store, key: string, signal: AbortSignal | undefined): Promise<number | undefined> {
+async function sizeOf(
+  store: Store,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<number | undefined> {
   for await (const file of store.list(key, {signal})) if (file.key === key) return file.size;
   return undefined;
 }

@@ -67,7 +67,8 @@ async function bodyOf(stream: ServerHttp2Stream): Promise<Uint8Array> {
   for await (const chunk of stream) {
     const bytes: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
     size += bytes.length;
-    if (size > MAX_BODY_BYTES) throw new PraError('STORE_FAILED', 'restic sent more than a file of it may have');
+    if (size > MAX_BODY_BYTES)
+      throw new PraError('STORE_FAILED', 'restic sent more than a file of it may have');
     chunks.push(bytes);
   }
   return Buffer.concat(chunks);

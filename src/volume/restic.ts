@@ -30,6 +30,8 @@ export interface SavedStream {
 
 /** restic, which keeps the bytes of volumes: deduplicated, compressed, encrypted, in `<repository>/volumes`. */
 export interface Restic {
+  readonly repository: Repository;
+  readonly store: OpenStoreOptions;
   /** Saves a stream as one file. When the stream fails, nothing is saved. @throws PraError RESTIC_FAILED */
   backup(
     stream: Readable,
@@ -40,6 +42,12 @@ export interface Restic {
     stream: Readable;
     done: Promise<{bytes: number; sha256: string}>;
   };
+  /** Copies a snapshot out of another repository. @returns the id that it has in this one. @throws PraError RESTIC_FAILED */
+  copyFrom(url: string, options: {password: string; snapshotId: string}): Promise<string>;
+  /** The files in a snapshot, or in one folder of it. @throws PraError RESTIC_FAILED */
+  list(snapshotId: string, path?: string): Promise<StoredNode[]>;
+  /** Writes one file, or a folder with all below it, into a folder of this machine. @throws PraError RESTIC_FAILED */
+  extract(options: {snapshotId: string; path: string; target: string}): Promise<void>;
 }
 
 export interface ResticOptions {
@@ -68,13 +76,56 @@ export async function openRestic(options: ResticOptions): Promise<Restic> {
       throw new PraError('RESTIC_FAILED', 'restic cannot open its repository', {why: opened.stderr.trim()});
   }
   return {
+    repository: options.repository,
+    store: options.store ?? {},
     backup: async (stream, request) => {
       const saved = await backup(program, stream, request);
       return {...saved, snapshotId: await wholeId(quick, saved.snapshotId)};
     },
     restore: request => restore(program, request),
+    copyFrom: async (url, {password, snapshotId}) => {
+      await quick(['copy', snapshotId], [], COPY_TIMEOUT_MS, {
+        RESTIC_FROM_REPOSITORY: url,
+        RESTIC_FROM_PASSWORD: password,
+      });
+      const {stdout} = await quick(['snapshots', '--json', '--no-lock']);
+      const copied = copiesSchema
+        .safeParse(jsonOf(stdout))
+        .data?.find(({original}) => original === snapshotId);
+      if (!copied)
+        throw new PraError('RESTIC_FAILED', `restic does not find its copy of snapshot ${snapshotId}`);
+      return copied.id;
+    },
+    list: async (snapshotId, path) => {
+      const args = ['ls', '--json', '--no-lock', snapshotId, ...(path === undefined ? [] : [path])];
+      const {stdout} = await quick(args, [], COPY_TIMEOUT_MS);
+      return stdout.split('\n').flatMap(line => nodeSchema.safeParse(jsonOf(line)).data ?? []);
+    },
+    extract: async ({snapshotId, path, target}) => {
+      await quick(
+        ['restore', '--no-lock', snapshotId, '--include', path, '--target', target],
+        [],
+        COPY_TIMEOUT_MS,
+      );
+    },
   };
 }
+
+/** Copies and restores take as long as they take; the store is asked for by restic itself. */
+const COPY_TIMEOUT_MS = 12 * 3_600_000;
+const copiesSchema = z.array(z.object({id: z.string(), original: z.string().optional()}));
+const nodeSchema = z.object({
+  struct_type: z.literal('node'),
+  type: z.string(),
+  path: z.string(),
+  size: z.number().optional(),
+  mode: z.number().optional(),
+  uid: z.number().optional(),
+  gid: z.number().optional(),
+  mtime: z.string().optional(),
+});
+/** A file or folder in a snapshot of restic. */
+export type StoredNode = z.infer<typeof nodeSchema>;
 
 const idsSchema = z.array(z.object({id: z.string().regex(/^[0-9a-f]{64}$/)}));
 
@@ -89,7 +140,12 @@ async function wholeId(quick: Quick, id: string): Promise<string> {
   return only.id;
 }
 
-type Quick = (args: string[], okCodes?: number[], timeoutMs?: number) => Promise<ProcessResult>;
+type Quick = (
+  args: string[],
+  okCodes?: number[],
+  timeoutMs?: number,
+  more?: Record<string, string>,
+) => Promise<ProcessResult>;
 
 /** How restic is called, and whether it has a repository there. */
 export async function connect(options: ResticOptions): Promise<{
@@ -108,9 +164,10 @@ export async function connect(options: ResticOptions): Promise<{
     more: string[],
     okCodes: number[] = [],
     timeoutMs = QUICK_TIMEOUT_MS,
+    variables: Record<string, string> = {},
   ): Promise<ProcessResult> =>
     runProcess(path, [...args, ...more], {
-      env: await environment(),
+      env: {...(await environment()), ...variables},
       timeoutMs,
       signal: options.signal,
       okCodes,

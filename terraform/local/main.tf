@@ -1,6 +1,8 @@
 locals {
   script = abspath("${path.module}/../../bin/local-cluster.js")
-  images = flatten([for image in var.images : ["--image", image]])
+  images = flatten([
+    for image in concat(var.images, compact([var.mover_image])) : ["--image", image]
+  ])
 }
 
 # Removes the cluster. It is a resource of its own, made before the cluster, because Terraform runs no destroy

@@ -36,6 +36,12 @@ variable "images" {
   }
 }
 
+variable "mover_image" {
+  description = "Image archive of the pods that fill volumes. pra passes its own when a plan needs it."
+  type        = string
+  default     = ""
+}
+
 variable "node_binary" {
   description = "Node.js 24 or later, which runs what brings the cluster up. pra passes its own."
   type        = string

@@ -1,10 +1,10 @@
 import {describe, expect, test} from 'vitest';
+import {quantityOf} from '../../src/cluster/quantity.ts';
 import {reasonNotServed} from '../../src/restore/api-lifecycle.ts';
 import {existingPolicyOf, parseExisting} from '../../src/restore/existing-policy.ts';
 import {compileNamespaceMap} from '../../src/restore/namespace-map.ts';
 import {EMPTY_POLICY as EMPTY} from '../../src/restore/policy.ts';
 import {planRestore} from '../../src/restore/preview.ts';
-import {quantityOf} from '../../src/restore/quantity.ts';
 import {compileUserRules} from '../../src/restore/user-rules.ts';
 import {MIXED_SET} from './mixed-set.ts';
 import {entry, kubeObject, target, workload} from './objects.ts';

@@ -8,7 +8,8 @@ import {PraError} from '../../src/errors.ts';
 import type {SnapshotEvent} from '../../src/snapshot/event.ts';
 import {findHookPods, type HookRule} from '../../src/snapshot/hook-pods.ts';
 import {compileSelect} from '../../src/snapshot/select.ts';
-import {planDumps, type VolumeRule} from '../../src/snapshot/volumes.ts';
+import type {VolumeRule} from '../../src/snapshot/volume-rule.ts';
+import {planVolumes} from '../../src/snapshot/volumes.ts';
 import {type ControlPlane, startControlPlane} from '../bed/control-plane.ts';
 import {kubeObject, workload} from '../restore/objects.ts';
 
@@ -23,8 +24,9 @@ const rule = (
   method: VolumeRule['method'] = 'dump',
   namespaces = ['shop'],
 ): VolumeRule => ({select, method, namespaces, dump});
-const plan = (rules: VolumeRule[], namespaces = ['shop']) =>
-  planDumps({cluster, rules, selection: compileSelect({namespaces, clusterScoped: 'none'}), signal});
+const planAll = (rules: VolumeRule[], namespaces = ['shop']) =>
+  planVolumes({cluster, rules, selection: compileSelect({namespaces, clusterScoped: 'none'}), signal});
+const plan = async (rules: VolumeRule[], namespaces?: string[]) => (await planAll(rules, namespaces)).dumps;
 
 const claim = (name: string, labels = {}) =>
   kubeObject('v1', 'PersistentVolumeClaim', name, {
@@ -101,7 +103,7 @@ afterAll(async () => {
 
 const waived = [rule('kind=cache', 'none')];
 
-describe('planDumps', () => {
+describe('planVolumes', () => {
   test('asks one ready pod of each workload, for the claims of all its pods', async () => {
     const targets = await plan([rule({app: 'db'}), rule('app=files'), ...waived]);
     expect(targets).toEqual([

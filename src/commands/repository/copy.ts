@@ -6,9 +6,9 @@ import {openPlanRepository, repositoryOf} from '../../cli/wiring.ts';
 import {PraError} from '../../errors.ts';
 import {loadPlan} from '../../plan/load.ts';
 import {copySnapshots} from '../../repository/copy.ts';
-import {findRoot} from '../../repository/snapshot-root.ts';
+import {findRoot, volumeName} from '../../repository/snapshot-root.ts';
 import {formatBytes} from '../../std/bytes.ts';
-import {copyDump} from '../../volume/dump.ts';
+import {copyVolume} from '../../volume/copy.ts';
 import {openRestic, type Restic} from '../../volume/restic.ts';
 
 export default class RepositoryCopy extends BaseCommand<typeof RepositoryCopy> {
@@ -57,9 +57,9 @@ Exit codes: 0; 1 a snapshot is damaged, and the file is named; 2 no such snapsho
           to: await openRestic({repository: target.repository, store: target.options, signal}),
         };
         this.note(
-          `copying the data of ${record.workload} in ${record.namespace} (${formatBytes(record.bytes)})`,
+          `copying the data of ${volumeName(record)} in ${record.namespace} (${formatBytes(record.bytes)})`,
         );
-        return copyDump({...restic, record, tags: [`snapshot=${snapshot}`], signal});
+        return copyVolume({...restic, record, tags: [`snapshot=${snapshot}`], signal});
       },
       onEvent: event => {
         if (event.type === 'copying') this.note(`copying ${event.id}: ${event.objects} objects`);

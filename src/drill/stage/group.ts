@@ -6,6 +6,7 @@ import type {DrillRun} from '../run-state.ts';
 import {runScript} from '../script.ts';
 import {type ManualStep, manualStep} from './manual.ts';
 import {tell} from './restore.ts';
+import {volumesStep} from './volumes.ts';
 
 const START_TIMEOUT_MS = 10 * 60_000;
 
@@ -28,9 +29,12 @@ export function groupSteps(run: DrillRun): StepDefinition[] {
 
 function chainOf(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDefinition[] {
   const onFailure = group.onFailure === 'continue' ? 'continue' : 'stop';
-  const chain: StepDefinition[] = [{...startStep(run, group, dependsOn), onFailure}];
+  const chain: StepDefinition[] = [];
   const after = () => [chain.at(-1)?.id ?? ''];
-  if (run.hasVolumes) chain.push({...dataStep(run, group, after()), onFailure});
+  // Volumes are filled before anything mounts them, and while what the group depends on still starts.
+  if (run.hasClaims) chain.push({...volumesStep(run, group.name), onFailure});
+  chain.push({...startStep(run, group, [...dependsOn, ...chain.map(({id}) => id)]), onFailure});
+  if (run.hasDumps) chain.push({...dataStep(run, group, after()), onFailure});
   for (const script of group.steps ?? []) {
     if (!(script.modes ?? [run.mode]).includes(run.mode)) continue;
     const step = script.manual

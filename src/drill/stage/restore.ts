@@ -1,5 +1,6 @@
 import {PraError} from '../../errors.ts';
 import {verifyPacks} from '../../repository/verify.ts';
+import {planClaims} from '../../restore/claim-groups.ts';
 import {type RestoreEvent, restoreWaves} from '../../restore/run.ts';
 import {readTargetFacts} from '../../restore/target-facts.ts';
 import type {StepDefinition, StepHandle} from '../graph.ts';
@@ -40,6 +41,8 @@ export function previewStep(run: DrillRun): StepDefinition {
         signal: step.signal,
       });
       run.restorePlan = plan;
+      run.claims = await planClaims(plan, run.needSnapshot().volumes);
+      for (const ref of run.claims.flatMap(({refs}) => refs)) run.unfilled.add(ref);
       for (const finding of plan.findings) {
         run.log.finding({
           severity:

@@ -4,6 +4,7 @@ import {findRoot, listRoots, type SnapshotRoot, treeDigest} from '../../reposito
 import type {SnapshotEvent} from '../../snapshot/event.ts';
 import {formatBytes} from '../../std/bytes.ts';
 import {formatDuration} from '../../std/duration.ts';
+import {progressText} from '../../volume/progress.ts';
 import type {StepDefinition, StepHandle} from '../graph.ts';
 import type {DrillRun} from '../run-state.ts';
 import {takeSnapshot} from '../take-snapshot.ts';
@@ -126,6 +127,8 @@ export function tellSnapshot(step: Pick<StepHandle, 'progress'>, event: Snapshot
     step.progress(
       `${event.workload}: ${event.state === 'saved' ? `${formatBytes(event.bytes ?? 0)} saved` : 'saving its data'}`,
     );
+  if (event.type === 'volume-progress') step.progress(progressText(event.progress));
+  if (event.type === 'volume-note') step.progress(event.message);
   if (event.type === 'progress') step.progress(`${event.objects} objects`);
   if (event.type === 'hook')
     step.progress(

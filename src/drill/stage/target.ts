@@ -3,11 +3,12 @@ import {connectCluster} from '../../cluster/client.ts';
 import {readIdentity} from '../../cluster/identity.ts';
 import {listNamespaces} from '../../cluster/namespaces.ts';
 import type {DrillGuard} from '../../evidence/record.ts';
+import {MOVER_IMAGE, moverImage} from '../../image/mover.ts';
 import {pidStartedAt} from '../../std/pid.ts';
 import {applyTarget} from '../../terraform/run.ts';
 import {prepareWorkspace} from '../../terraform/workspace.ts';
 import {resolveTerraform} from '../../tool/terraform.ts';
-import type {StepDefinition} from '../graph.ts';
+import type {StepDefinition, StepHandle} from '../graph.ts';
 import {refuseOtherTarget} from '../guard/confirmed-target.ts';
 import {refuseWrongTarget} from '../guard/wrong-target.ts';
 import type {DrillRun} from '../run-state.ts';
@@ -31,7 +32,12 @@ export function applyStep(run: DrillRun, dependsOn: string[]): StepDefinition {
         dir: join(run.dir, 'terraform'),
         vars: terraform.vars,
         varFile: terraform.varFile,
-        offered: {name: `pra-${run.drillId}`, pra_drill_id: run.drillId, node_binary: process.execPath},
+        offered: {
+          name: `pra-${run.drillId}`,
+          pra_drill_id: run.drillId,
+          node_binary: process.execPath,
+          ...(await moverImageFor(run, step)),
+        },
       });
       run.journal.append({act: 'target', ...workspace});
       run.workspace = workspace;
@@ -53,6 +59,13 @@ export function applyStep(run: DrillRun, dependsOn: string[]): StepDefinition {
       return `${outputs.facts.provider} at ${outputs.endpoint}`;
     },
   };
+}
+
+/** The image of movers, when the plan has none of its own and volumes are to be filled; for modules that want it. */
+async function moverImageFor(run: DrillRun, {signal, progress}: StepHandle): Promise<Record<string, string>> {
+  const isOurs = run.plan.spec.mover.image === undefined || run.plan.spec.mover.image === MOVER_IMAGE;
+  if (!isOurs || !run.hasClaims) return {};
+  return {mover_image: await moverImage({signal, onProgress: progress})};
 }
 
 /** Guards that look at the target before anything is written to it. */

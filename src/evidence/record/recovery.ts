@@ -56,9 +56,15 @@ export const completenessSchema = z.object({
 export const volumeSchema = z.object({
   namespace: z.string(),
   workload: z.string().describe('Kind and name, such as StatefulSet/db'),
+  claim: z.string().optional().describe('The claim, of methods csi and filesystem'),
   method: z.string().describe('dump, csi or filesystem'),
   bytes: bytes.describe('Size when it was saved'),
   restoredBytes: bytes,
-  sha256Ok: z.boolean().describe('What was read back has the digest taken when it was saved'),
+  sha256Ok: z
+    .boolean()
+    .describe(
+      'What came back is what was saved: by the digest of a dump, or by the manifest of all files of a claim',
+    ),
+  proof: z.string().optional().describe('What was compared, in one sentence'),
   durationMs: ms,
 });

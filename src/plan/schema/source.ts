@@ -11,6 +11,7 @@ import {
   selector,
   selectorText,
 } from './field.ts';
+import {bytesQuantity} from './mover.ts';
 
 const kubeconfig = z.strictObject({
   context: z.string().min(1).optional().describe('Context of the kubeconfig; the current one by default'),
@@ -67,18 +68,38 @@ const dump = z.strictObject({
   restore: command.describe('Reads the dump from its stdin; must fail when the dump is not whole'),
 });
 
+const csi = z.strictObject({
+  snapshotClass: name
+    .optional()
+    .describe("VolumeSnapshotClass; the default one of the volume's driver, or its only one, by default"),
+  timeout: positiveDuration.prefault('10m').describe('How long the storage system may take for a snapshot'),
+  keep: z.boolean().default(false).describe('Whether the VolumeSnapshot stays in the source'),
+});
+
 const volume = z
   .strictObject({
-    select: selector.describe('Pods that mount the volumes'),
+    select: selector
+      .optional()
+      .describe('Labels of the pods that mount the volumes, or of the claims; any by default'),
     namespaces: z
       .array(nameOrGlob)
       .min(1)
       .optional()
       .describe('Namespaces of the pods; all of the plan by default'),
+    storageClasses: z.array(nameOrGlob).min(1).optional().describe('Storage classes of the claims'),
+    drivers: z.array(nameOrGlob).min(1).optional().describe('CSI drivers of the volumes'),
+    size: z
+      .strictObject({
+        min: bytesQuantity('Smallest').optional(),
+        max: bytesQuantity('Largest').optional(),
+      })
+      .optional()
+      .describe('Size of the volumes'),
     method: z
       .enum(['csi', 'filesystem', 'dump', 'none'])
       .describe('How the data is saved: by CSI snapshots, file by file, by a dump, or not at all'),
     dump: dump.optional().describe('Commands of method dump'),
+    csi: csi.optional().describe('How the snapshots of method csi are taken'),
     reason: z.string().min(1).optional().describe('Why method none is right; goes into the evidence'),
   })
   .refine(value => value.method !== 'dump' || value.dump !== undefined, {
@@ -89,6 +110,10 @@ const volume = z
   .refine(value => value.method === 'dump' || value.dump === undefined, {
     error: '`dump` is only for method dump',
     path: ['dump'],
+  })
+  .refine(value => value.method === 'csi' || value.csi === undefined, {
+    error: '`csi` is only for method csi',
+    path: ['csi'],
   })
   .refine(value => value.method !== 'none' || value.reason !== undefined, {
     ...evenIfWrong,

@@ -1,0 +1,86 @@
+import type {PlannedClaims} from '../../restore/claim-groups.ts';
+import {proofOf} from '../../restore/fill-volumes.ts';
+import {formatBytes} from '../../std/bytes.ts';
+import type {FilledClaim} from '../../volume/fill-claims.ts';
+import type {StepDefinition, StepHandle} from '../graph.ts';
+import type {DrillRun} from '../run-state.ts';
+
+/** Fills the claims that workloads of a group mount; without a group those that nothing mounts, or no group starts. */
+export function volumesStep(run: DrillRun, group: string | undefined): StepDefinition {
+  return {
+    id: group === undefined ? 'volumes' : `group/${group}/volumes`,
+    name: group === undefined ? 'restore: volumes that no group mounts' : `group ${group}: restore volumes`,
+    phase: group === undefined ? 'restore' : 'group',
+    ...(group === undefined ? {} : {group}),
+    dependsOn: ['objects'],
+    run: async step => {
+      const claims = claimsOf(run, group);
+      if (claims.length === 0) return 'no volumes to restore';
+      let bytes = 0;
+      await run.filling
+        .fill(claims, {
+          signal: step.signal,
+          onMessage: step.progress,
+          onFilled: (filled, {refs, namespace, claims: all}) => {
+            bytes += filled.bytes;
+            noteFilled(run, namespace, filled, step);
+            run.claimsFilled(refs.filter((_, index) => all[index]?.claim === filled.claim));
+          },
+        })
+        .catch((error: unknown) => {
+          noteFailed(run, claims);
+          throw error;
+        });
+      const count = claims.flatMap(({refs}) => refs).length;
+      return `${count} volumes with ${formatBytes(bytes)}, each file as it was saved`;
+    },
+  };
+}
+
+/** A claim belongs to the first group, in the order of the plan, that has a workload which mounts it. */
+function claimsOf(run: DrillRun, group: string | undefined): PlannedClaims[] {
+  const {groups} = run.needRestorePlan();
+  const groupOf = (claims: PlannedClaims) =>
+    groups.find(({operators, workloads, late, resumed}) =>
+      [...operators, ...workloads, ...resumed]
+        .map(({item}) => item.ref)
+        .concat(late.map(({ref}) => ref))
+        .some(ref => claims.users.includes(ref)),
+    )?.name;
+  return run.claims.filter(claims => groupOf(claims) === group);
+}
+
+function noteFilled(run: DrillRun, namespace: string, filled: FilledClaim, step: StepHandle): void {
+  const {record, claim, bytes, durationMs} = filled;
+  const proof = proofOf(filled);
+  step.progress(`${claim}: ${proof}`);
+  run.log.volumes.push({
+    namespace,
+    workload: record.workload ?? `PersistentVolumeClaim/${claim}`,
+    claim,
+    method: record.method,
+    bytes: record.bytes,
+    restoredBytes: bytes,
+    sha256Ok: true,
+    proof,
+    durationMs,
+  });
+}
+
+/** What was not filled is in the record as such. */
+function noteFailed(run: DrillRun, groups: readonly PlannedClaims[]): void {
+  for (const {namespace, claims, refs} of groups)
+    for (const [index, {claim, record}] of claims.entries()) {
+      if (!run.unfilled.has(refs[index] ?? '')) continue;
+      run.log.volumes.push({
+        namespace,
+        workload: record.workload ?? `PersistentVolumeClaim/${claim}`,
+        claim,
+        method: record.method,
+        bytes: record.bytes,
+        restoredBytes: 0,
+        sha256Ok: false,
+        durationMs: 0,
+      });
+    }
+}

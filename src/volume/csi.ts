@@ -1,0 +1,330 @@
+import {createObject, deleteObject, patchObject, readObject} from '../cluster/apply.ts';
+import type {Cluster} from '../cluster/client.ts';
+import {isApiError} from '../cluster/client.ts';
+import {CORE_TYPES} from '../cluster/core-types.ts';
+import {listAll} from '../cluster/list.ts';
+import type {KubeObject, ResourceType} from '../cluster/object.ts';
+import {quantityOf} from '../cluster/quantity.ts';
+import {messageOf, PraError} from '../errors.ts';
+import {arrayAt, at, objectAt, stringAt} from '../std/json-at.ts';
+import {sleep, waitFor} from '../std/wait.ts';
+import type {Identity} from './mover/identity.ts';
+import {moverLabels, moverName} from './mover/job.ts';
+import {Mover} from './mover/mover.ts';
+import {claimPath, type Ownership, type SaveClaimOptions, saveJob} from './save-claim.ts';
+
+const GROUP = 'snapshot.storage.k8s.io';
+const type = (kind: string, plural: string, namespaced: boolean): ResourceType => ({
+  group: GROUP,
+  version: 'v1',
+  kind,
+  plural,
+  namespaced,
+  verbs: ['create', 'delete', 'get', 'list', 'patch'],
+  shortNames: [],
+});
+
+export const SNAPSHOT_TYPES = {
+  VolumeSnapshot: type('VolumeSnapshot', 'volumesnapshots', true),
+  VolumeSnapshotContent: type('VolumeSnapshotContent', 'volumesnapshotcontents', false),
+  VolumeSnapshotClass: type('VolumeSnapshotClass', 'volumesnapshotclasses', false),
+} as const;
+
+const DEFAULT_CLASS = 'snapshot.storage.kubernetes.io/is-default-class';
+const GONE_TIMEOUT_MS = 2 * 60_000;
+
+/** How CSI snapshots are taken, as the plan says it. */
+export interface CsiSettings {
+  snapshotClass?: string | undefined;
+  /** For a snapshot to be ready. */
+  timeoutMs: number;
+  /** The VolumeSnapshot stays in the source. */
+  keep: boolean;
+}
+
+/** A claim whose volume the storage system can take a snapshot of. */
+export interface CsiClaim {
+  object: KubeObject;
+  driver: string;
+  csi: CsiSettings;
+}
+
+/** What the storage system has cut: the moment that the data stands for. */
+export interface CutSnapshot {
+  name: string;
+  snapshotClass: string;
+  cutAt: string | undefined;
+  mover: Mover;
+  clone: string;
+  content: string;
+}
+
+/**
+ * The class of VolumeSnapshots that is used for a driver: the one of the plan, else the driver's default, else its only one.
+ * @throws PraError VOLUME_SAVE_FAILED that says which there are
+ */
+export async function chooseSnapshotClass(
+  cluster: Cluster,
+  {driver, csi}: Pick<CsiClaim, 'driver' | 'csi'>,
+  signal: AbortSignal,
+): Promise<string> {
+  const classes = await listAll(cluster, SNAPSHOT_TYPES.VolumeSnapshotClass, {signal}).catch(
+    (error: unknown) => {
+      if (!isApiError(error, 404)) throw error;
+      throw new PraError('VOLUME_SAVE_FAILED', 'the cluster takes no VolumeSnapshots', {
+        why: `it does not serve ${GROUP}/v1`,
+        next: [
+          'install the snapshot controller and its definitions',
+          'or use method filesystem for these volumes',
+        ],
+        cause: error,
+      });
+    },
+  );
+  const names = classes.map(({metadata}) => metadata.name);
+  const mine = classes.filter(entry => stringAt(entry, 'driver') === driver);
+  const {snapshotClass} = csi;
+  const chosen =
+    snapshotClass === undefined
+      ? (mine.find(({metadata}) => metadata.annotations?.[DEFAULT_CLASS] === 'true') ??
+        (mine.length === 1 ? mine[0] : undefined))
+      : mine.find(({metadata}) => metadata.name === snapshotClass);
+  if (chosen) return chosen.metadata.name;
+  const others =
+    mine.length > 0
+      ? `${mine.map(({metadata}) => metadata.name).join(', ')} are for driver ${driver}`
+      : `none is for driver ${driver}`;
+  throw new PraError(
+    'VOLUME_SAVE_FAILED',
+    snapshotClass === undefined
+      ? `no VolumeSnapshotClass can be chosen for driver ${driver}`
+      : `there is no VolumeSnapshotClass ${snapshotClass} for driver ${driver}`,
+    {
+      why: names.length === 0 ? 'the cluster has no VolumeSnapshotClass' : others,
+      next: [
+        'name one that there is: spec.source.volumes[].csi.snapshotClass',
+        'kubectl get volumesnapshotclasses',
+      ],
+    },
+  );
+}
+
+/**
+ * Has the storage system take a snapshot of a claim, and returns when it is cut: from then on applications may go on. All
+ * that is made belongs to the mover's Job, so that it goes with it also when nobody is there any more to delete it.
+ * @throws PraError VOLUME_SAVE_FAILED with the words of the driver
+ */
+export async function cutSnapshot(
+  claim: CsiClaim,
+  options: SaveClaimOptions & {snapshotClass: string; identity: Identity},
+): Promise<CutSnapshot> {
+  const {cluster, run, signal, snapshotClass} = options;
+  const {object, csi} = claim;
+  const {name: of, namespace = ''} = object.metadata;
+  const name = moverName({
+    purpose: 'save',
+    run,
+    namespace,
+    claims: [{name: of, path: claimPath(namespace, of)}],
+  });
+  const job = saveJob({namespace, claim: of, mounted: name, placement: {}}, options.identity, options);
+  const mover = await Mover.create(cluster, job, {signal});
+  try {
+    const labels = moverLabels({purpose: 'save', run});
+    await createObject(
+      cluster,
+      SNAPSHOT_TYPES.VolumeSnapshot,
+      {
+        apiVersion: `${GROUP}/v1`,
+        kind: 'VolumeSnapshot',
+        metadata: {name, namespace, labels, ...(csi.keep ? {} : {ownerReferences: [mover.owner]})},
+        spec: {volumeSnapshotClassName: snapshotClass, source: {persistentVolumeClaimName: of}},
+      },
+      {signal},
+    );
+    const cut = await untilCut(cluster, {name, namespace, of, timeoutMs: csi.timeoutMs, signal});
+    // With the policy Retain the storage would keep what nobody knows of any more.
+    if (!csi.keep)
+      await patchObject(
+        cluster,
+        SNAPSHOT_TYPES.VolumeSnapshotContent,
+        {name: cut.content},
+        {spec: {deletionPolicy: 'Delete'}},
+        {signal},
+      );
+    return {name, snapshotClass, mover, clone: name, ...cut};
+  } catch (error) {
+    await dropSnapshot(cluster, {name, namespace, mover, keep: false}).catch((leak: unknown) =>
+      options.onMessage?.(messageOf(leak)),
+    );
+    throw error;
+  }
+}
+
+interface Waited {
+  name: string;
+  namespace: string;
+  /** The claim. */
+  of: string;
+  timeoutMs: number;
+  signal: AbortSignal;
+}
+
+async function untilCut(
+  cluster: Cluster,
+  waited: Waited,
+): Promise<{content: string; cutAt: string | undefined}> {
+  return untilSnapshot(cluster, waited, 'be taken', snapshot => {
+    const content = stringAt(snapshot, 'status', 'boundVolumeSnapshotContentName');
+    const cutAt = stringAt(snapshot, 'status', 'creationTime');
+    return content !== undefined && cutAt !== undefined ? {content, cutAt} : undefined;
+  });
+}
+
+async function untilSnapshot<T>(
+  cluster: Cluster,
+  {name, namespace, of, timeoutMs, signal}: Waited,
+  what: string,
+  read: (snapshot: KubeObject) => T | undefined,
+): Promise<T> {
+  let seen: string | undefined;
+  return waitFor(
+    async () => {
+      const snapshot = await readObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name, namespace}, {signal});
+      if (!snapshot) throw failed(of, 'its VolumeSnapshot was deleted by somebody');
+      const found = read(snapshot);
+      if (found !== undefined) return found;
+      seen = stringAt(snapshot, 'status', 'error', 'message') ?? 'the driver has not answered yet';
+      return undefined;
+    },
+    {
+      waitingFor: `the VolumeSnapshot of claim ${namespace}/${of} to ${what}`,
+      timeoutMs,
+      intervalMs: 200,
+      signal,
+      lastSeen: () => seen,
+    },
+  ).catch((error: unknown) => {
+    if (!(error instanceof PraError) || error.code !== 'TIMEOUT') throw error;
+    throw failed(of, `${error.message}: ${error.why ?? ''}`, error);
+  });
+}
+
+const failed = (claim: string, why: string, cause?: unknown) =>
+  new PraError('VOLUME_SAVE_FAILED', `the storage system did not take a snapshot of claim ${claim}`, {
+    why,
+    cause,
+    next: [
+      'kubectl describe volumesnapshot,volumesnapshotcontent',
+      'see the log of the CSI driver and its snapshotter',
+    ],
+  });
+
+/** Makes a claim out of the snapshot once it can be read; the mover's pod waits for it. @throws PraError VOLUME_SAVE_FAILED */
+export async function cloneSnapshot(
+  claim: CsiClaim,
+  cut: CutSnapshot,
+  {cluster, run, signal}: Pick<SaveClaimOptions, 'cluster' | 'run' | 'signal'>,
+): Promise<void> {
+  const {object, csi} = claim;
+  const {name: of, namespace = ''} = object.metadata;
+  const size = await untilSnapshot(
+    cluster,
+    {name: cut.name, namespace, of, timeoutMs: csi.timeoutMs, signal},
+    'be ready',
+    snapshot =>
+      at(snapshot, 'status', 'readyToUse') === true
+        ? (stringAt(snapshot, 'status', 'restoreSize') ?? '0')
+        : undefined,
+  );
+  const capacity =
+    stringAt(object, 'status', 'capacity', 'storage') ??
+    stringAt(object, 'spec', 'resources', 'requests', 'storage') ??
+    '1Gi';
+  const storage = (quantityOf(size) ?? 0) > (quantityOf(capacity) ?? 0) ? size : capacity;
+  const storageClassName = stringAt(object, 'spec', 'storageClassName');
+  await createObject(
+    cluster,
+    CORE_TYPES.PersistentVolumeClaim,
+    {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: {
+        name: cut.clone,
+        namespace,
+        labels: moverLabels({purpose: 'save', run}),
+        ownerReferences: [cut.mover.owner],
+      },
+      spec: {
+        accessModes: arrayAt(object, 'spec', 'accessModes'),
+        ...(storageClassName === undefined ? {} : {storageClassName}),
+        resources: {requests: {storage}},
+        dataSource: {apiGroup: GROUP, kind: 'VolumeSnapshot', name: cut.name},
+      },
+    },
+    {signal},
+  );
+}
+
+/** Has what was made for a snapshot go with another mover than the first. */
+export const ownershipOf = (
+  cluster: Cluster,
+  namespace: string,
+  cut: CutSnapshot,
+  keep: boolean,
+  signal: AbortSignal,
+): Ownership => ({
+  first: cut.mover,
+  adopt: async mover => {
+    const owned = {metadata: {ownerReferences: [mover.owner]}};
+    await patchObject(cluster, CORE_TYPES.PersistentVolumeClaim, {name: cut.clone, namespace}, owned, {
+      signal,
+    });
+    if (!keep)
+      await patchObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name: cut.name, namespace}, owned, {signal});
+    cut.mover = mover;
+  },
+});
+
+/**
+ * Removes what was made for a snapshot, and waits until the storage system has let go of it.
+ * @throws PraError VOLUME_SAVE_FAILED that names what is left
+ */
+export async function dropSnapshot(
+  cluster: Cluster,
+  {name, namespace, mover, keep}: {name: string; namespace: string; mover: Mover; keep: boolean},
+): Promise<void> {
+  const signal = AbortSignal.timeout(GONE_TIMEOUT_MS);
+  try {
+    const snapshot = keep
+      ? undefined
+      : await readObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name, namespace}, {signal});
+    const content = stringAt(snapshot, 'status', 'boundVolumeSnapshotContentName');
+    await mover.close();
+    await deleteObject(cluster, CORE_TYPES.PersistentVolumeClaim, {name, namespace}, {signal});
+    if (keep) return;
+    await deleteObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name, namespace}, {signal});
+    const isThere = async () =>
+      (await readObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name, namespace}, {signal})) !== undefined ||
+      (content !== undefined &&
+        (await readObject(cluster, SNAPSHOT_TYPES.VolumeSnapshotContent, {name: content}, {signal})) !==
+          undefined) ||
+      (await readObject(cluster, CORE_TYPES.PersistentVolumeClaim, {name, namespace}, {signal})) !==
+        undefined;
+    while (await isThere()) await sleep(200, signal);
+  } catch (error) {
+    throw new PraError(
+      'VOLUME_SAVE_FAILED',
+      `VolumeSnapshot ${namespace}/${name} and what belongs to it could not be removed`,
+      {
+        why: messageOf(error),
+        next: [`kubectl delete job,volumesnapshot,pvc -n ${namespace} ${name}`],
+        cause: error,
+      },
+    );
+  }
+}
+
+/** The driver of a volume; undefined when no CSI driver made it. */
+export const driverOf = (volume: KubeObject | undefined): string | undefined =>
+  stringAt(objectAt(volume, 'spec', 'csi'), 'driver');

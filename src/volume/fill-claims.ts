@@ -1,0 +1,245 @@
+import {PassThrough} from 'node:stream';
+import type {Cluster} from '../cluster/client.ts';
+import {messageOf, PraError} from '../errors.ts';
+import type {ClaimRecord} from '../repository/snapshot-root.ts';
+import {sleep} from '../std/wait.ts';
+import {type Comparison, compareManifests, readManifest} from './manifest.ts';
+import {type Identity, identityText, ROOT} from './mover/identity.ts';
+import type {MoverJob, Placement} from './mover/job.ts';
+import {type Mover, withMover} from './mover/mover.ts';
+import {type ByteProgress, isFinal, resticInPod} from './mover/restic.ts';
+import type {MoverSettings} from './mover/settings.ts';
+import type {Restic} from './restic.ts';
+import {isWorthAnother} from './save-claim.ts';
+import type {StoreLink} from './store-link.ts';
+
+/** A claim of the target and what it is to hold. */
+export interface ClaimToFill {
+  claim: string;
+  record: ClaimRecord;
+}
+
+/** Claims that one pod will mount together, so that their volumes have to be made in one place. */
+export interface ClaimGroup {
+  namespace: string;
+  claims: readonly ClaimToFill[];
+  placement: Placement;
+}
+
+export interface FillOptions {
+  cluster: Cluster;
+  link: StoreLink;
+  restic: Restic;
+  settings: MoverSettings;
+  /** Id of the drill or restore. */
+  run: string;
+  signal: AbortSignal;
+  onProgress?: ((claim: string, progress: ByteProgress) => void) | undefined;
+  onMessage?: ((message: string) => void) | undefined;
+}
+
+export interface FilledClaim {
+  record: ClaimRecord;
+  claim: string;
+  bytes: number;
+  comparison: Comparison;
+  runAs: string;
+  transport: 'stream' | 'direct';
+  durationMs: number;
+}
+
+const ATTEMPTS = 3;
+const PAUSE_MS = 2000;
+/** The volume holds something. */
+const NOT_EMPTY = 4;
+const NO_SPACE = /no space left|disk quota|ENOSPC|EDQUOT/i;
+
+/**
+ * Fills claims that are empty, and compares each file with the manifest that was taken in the source. A claim that is not
+ * whole keeps a mark in its root until it is, so that it never passes for restored. What breaks is tried again in a new pod
+ * and goes on where it was.
+ * @throws PraError VOLUME_NOT_EMPTY, VOLUME_RESTORE_FAILED, MOVER_*, STORE_*
+ */
+export async function fillClaims(group: ClaimGroup, options: FillOptions): Promise<FilledClaim[]> {
+  const identities = identitiesOf(group, options.settings);
+  const filled: FilledClaim[] = [];
+  for (let attempt = 1; ; attempt += 1) {
+    const [identity = ROOT] = identities;
+    const left = group.claims.filter(({claim}) => !filled.some(one => one.claim === claim));
+    const job = fillJob({...group, claims: left}, identity, options);
+    try {
+      await withMover(
+        options.cluster,
+        job,
+        {signal: options.signal, onProgress: options.onMessage},
+        async mover => {
+          for (const claim of left) filled.push(await fillClaim(mover, claim, identity, options));
+        },
+      );
+      return filled;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (error instanceof PraError && error.code === 'MOVER_DENIED' && identities.length > 1) {
+        identities.shift();
+        options.onMessage?.(
+          `${identityText(identity)} is not allowed in ${group.namespace}: ${identityText(identities[0] ?? ROOT)} does it`,
+        );
+        continue;
+      }
+      if (attempt >= ATTEMPTS || !isWorthAnother(error)) throw error;
+      options.onMessage?.(`${group.namespace}: ${messageOf(error)}; again`);
+      await sleep(PAUSE_MS * attempt, options.signal);
+    }
+  }
+}
+
+/** Root first, which alone can give files other owners than itself; the user of the workload where root may not be. */
+function identitiesOf({claims}: ClaimGroup, {runAs}: MoverSettings): Identity[] {
+  const users = new Map(claims.map(({record}) => [JSON.stringify(record.user), record.user]));
+  const [user] = users.values();
+  const known: Identity[] = users.size === 1 && user ? [{kind: 'user', ...user}] : [];
+  if (runAs === 'root') return [ROOT];
+  if (runAs === 'workload' && known.length > 0) return known;
+  return [ROOT, ...known];
+}
+
+/** The Job that fills claims; each is mounted where it was in the source, whatever its namespace is called now. */
+function fillJob(
+  {namespace, claims, placement}: ClaimGroup,
+  identity: Identity,
+  {run, settings}: FillOptions,
+): MoverJob {
+  const mounted = claims.map(({claim, record}) => ({name: claim, path: record.path}));
+  return {run, purpose: 'restore', namespace, claims: mounted, identity, placement, settings};
+}
+
+async function fillClaim(
+  mover: Mover,
+  {claim, record}: ClaimToFill,
+  identity: Identity,
+  options: FillOptions,
+): Promise<FilledClaim> {
+  const began = performance.now();
+  const {link, signal} = options;
+  const {path} = record;
+  await prepare(mover, {claim, record, signal});
+  const isRoot = identity.kind === 'root';
+  // The root of a volume is the kubelet's: only root can give it back its owner and mode.
+  const folder = isRoot ? path.slice(0, path.lastIndexOf('/')) : path;
+  const {exitCode, errors, transport} = await resticInPod(mover, {
+    link,
+    access: 'read',
+    signal,
+    args: [
+      'restore',
+      `${record.resticSnapshot}:${folder}`,
+      ...['--target', folder],
+      ...['--sparse', '--no-lock', '--overwrite', 'if-changed', '--exclude-xattr', 'security.selinux'],
+    ],
+    onProgress: progress => options.onProgress?.(claim, progress),
+  });
+  if (exitCode !== 0) throw restoreFailed(claim, exitCode, errors);
+  const comparison = await compareWithManifest(mover, {record, claim, isRoot, options});
+  await simply(mover, ['finish', path], `claim ${claim} could not be finished`, signal);
+  return {
+    record,
+    claim,
+    bytes: comparison.found.bytes,
+    comparison,
+    runAs: identityText(identity),
+    transport,
+    durationMs: Math.round(performance.now() - began),
+  };
+}
+
+async function prepare(
+  mover: Mover,
+  {claim, record, signal}: ClaimToFill & {signal: AbortSignal},
+): Promise<void> {
+  const {exitCode, stderr} = await mover.run(['prepare', record.path, record.resticSnapshot], {signal});
+  if (exitCode === 0) return;
+  const why = stderr.replace(/^pra-mover: /, '').trim();
+  if (exitCode === NOT_EMPTY)
+    throw new PraError(
+      'VOLUME_NOT_EMPTY',
+      `claim ${mover.namespace}/${claim} is not empty, so nothing is restored into it`,
+      {
+        why,
+        next: [
+          'restore into a new claim: delete this one first, if nothing in it is needed',
+          'or take single files out of the snapshot: pra restore files',
+        ],
+      },
+    );
+  throw new PraError('VOLUME_RESTORE_FAILED', `claim ${mover.namespace}/${claim} cannot be written to`, {
+    why,
+    next: nextOf(why),
+  });
+}
+
+async function compareWithManifest(
+  mover: Mover,
+  {
+    record,
+    claim,
+    isRoot,
+    options,
+  }: {record: ClaimRecord; claim: string; isRoot: boolean; options: FillOptions},
+): Promise<Comparison> {
+  const {restic, signal} = options;
+  const {resticSnapshot: snapshotId, filename, sha256} = record.manifest;
+  const saved = restic.restore({snapshotId, filename, signal});
+  const listed = new PassThrough();
+  const listing = mover.run(['manifest', record.path], {stdout: listed, signal});
+  listing.catch((error: unknown) =>
+    listed.destroy(error instanceof Error ? error : new Error(messageOf(error))),
+  );
+  const comparing = compareManifests(readManifest(saved.stream), readManifest(listed), {ownRoot: isRoot});
+  const [comparison, list, read] = await Promise.allSettled([comparing, listing, saved.done]);
+  if (list.status === 'rejected') throw list.reason;
+  if (read.status === 'rejected') throw read.reason;
+  if (comparison.status === 'rejected') throw comparison.reason;
+  if (list.value.exitCode !== 0)
+    throw new PraError('VOLUME_RESTORE_FAILED', `the files of claim ${claim} could not be listed`, {
+      why: list.value.stderr.trim(),
+    });
+  if (read.value.sha256 !== sha256)
+    throw new PraError('VOLUME_RESTORE_FAILED', `the manifest of claim ${claim} is not what was saved`);
+  const {differing, differences} = comparison.value;
+  if (differing > 0)
+    throw new PraError(
+      'VOLUME_RESTORE_FAILED',
+      `${differing} of the files in claim ${mover.namespace}/${claim} are not what was saved`,
+      {
+        why: differences.join('; '),
+        next: isRoot
+          ? []
+          : [
+              'if only owners differ: let the namespace allow root, so that files get the owners that they had (docs/volumes.md)',
+            ],
+      },
+    );
+  return comparison.value;
+}
+
+async function simply(mover: Mover, args: string[], message: string, signal: AbortSignal): Promise<void> {
+  const {exitCode, stderr} = await mover.run(args, {signal});
+  if (exitCode !== 0) throw new PraError('VOLUME_RESTORE_FAILED', message, {why: stderr.trim()});
+}
+
+function restoreFailed(claim: string, exitCode: number, errors: readonly string[]): PraError {
+  const why = errors.slice(0, 5).join('; ') || `restic ended with exit code ${exitCode}`;
+  const message = `the data of claim ${claim} could not be restored`;
+  if (/wrong password/i.test(why))
+    return new PraError('REPOSITORY_WRONG_KEY', 'the volumes were saved with another key', {why});
+  if (isFinal(errors) || NO_SPACE.test(why))
+    return new PraError('VOLUME_RESTORE_FAILED', message, {why, next: nextOf(why)});
+  return new PraError('RESTIC_FAILED', message, {why});
+}
+
+const nextOf = (why: string): string[] =>
+  NO_SPACE.test(why)
+    ? [
+        'give the claim more room in the target: spec.transforms with a patch of /spec/resources/requests/storage',
+      ]
+    : [];

@@ -1,0 +1,297 @@
+import {createHash} from 'node:crypto';
+import {PassThrough, Transform} from 'node:stream';
+import {pipeline} from 'node:stream/promises';
+import type {Cluster} from '../cluster/client.ts';
+import {messageOf, PraError} from '../errors.ts';
+import type {ClaimRecord} from '../repository/snapshot-root.ts';
+import {sleep} from '../std/wait.ts';
+import {countEntry, emptyCount, type ManifestCount, readManifest} from './manifest.ts';
+import {type Identity, identityText, ROOT} from './mover/identity.ts';
+import type {MoverJob, Placement} from './mover/job.ts';
+import {Mover, useMover, withMover} from './mover/mover.ts';
+import {type ByteProgress, isFinal, type PodResticResult, resticInPod} from './mover/restic.ts';
+import type {MoverSettings} from './mover/settings.ts';
+import type {Restic} from './restic.ts';
+import type {StoreLink} from './store-link.ts';
+
+/** A claim whose files are saved. */
+export interface ClaimToSave {
+  namespace: string;
+  /** The claim that the data is of. */
+  claim: string;
+  /** The claim that is mounted: the same, or a clone of it. */
+  mounted: string;
+  /** What mounts it, such as StatefulSet/db. */
+  workload: string | undefined;
+  /** The user that the workload reads it as, when its pods say so. */
+  user: Identity | undefined;
+  placement: Placement;
+  /** The data changes while it is read, since applications go on. */
+  isLive: boolean;
+}
+
+export interface SaveClaimOptions {
+  cluster: Cluster;
+  link: StoreLink;
+  /** Keeps the manifest. */
+  restic: Restic;
+  settings: MoverSettings;
+  /** Id of the snapshot. */
+  run: string;
+  signal: AbortSignal;
+  onProgress?: ((progress: ByteProgress) => void) | undefined;
+  onMessage?: ((message: string) => void) | undefined;
+}
+
+/** For a claim that belongs to a mover, and goes with it: a clone. */
+export interface Ownership {
+  first: Mover;
+  /** Makes it belong to another mover. */
+  adopt(mover: Mover): Promise<void>;
+}
+
+/** What of the record of a volume the mover finds out. */
+export type SavedClaim = Pick<
+  ClaimRecord,
+  | 'path'
+  | 'resticSnapshot'
+  | 'bytes'
+  | 'files'
+  | 'addedBytes'
+  | 'manifest'
+  | 'runAs'
+  | 'transport'
+  | 'durationMs'
+>;
+
+const ATTEMPTS = 3;
+const PAUSE_MS = 2000;
+/** Some files could not be read. */
+const INCOMPLETE = 3;
+
+/** Where a claim lies in a mover and in restic's snapshots: what is compared with the last snapshot of the same claim. */
+export const claimPath = (namespace: string, claim: string) => `/pra/${namespace}/${claim}`;
+
+/**
+ * Saves the files of a claim: restic reads them in a pod beside the data, and their manifest is taken in the same pod. What
+ * breaks is tried again in a new pod, and goes on where it was, since what restic has stored it does not send twice.
+ * @throws PraError VOLUME_SAVE_FAILED, MOVER_*, STORE_*, REPOSITORY_WRONG_KEY
+ */
+export async function saveClaim(
+  claim: ClaimToSave,
+  options: SaveClaimOptions,
+  ownership?: Ownership,
+): Promise<SavedClaim> {
+  const began = performance.now();
+  const identities = identitiesOf(claim, options.settings);
+  let owner = ownership?.first;
+  for (let attempt = 1; ; attempt += 1) {
+    const [identity = ROOT] = identities;
+    const job = saveJob(claim, identity, options);
+    const path = claimPath(claim.namespace, claim.claim);
+    const about = {signal: options.signal, onProgress: options.onMessage};
+    const work = (mover: Mover) => readClaim(mover, {claim, path, identity}, options);
+    try {
+      if (!ownership)
+        return {...(await withMover(options.cluster, job, about, work)), durationMs: since(began)};
+      const isFirst = attempt === 1 && owner === ownership.first;
+      const mover = isFirst ? ownership.first : await Mover.create(options.cluster, job, about);
+      if (!isFirst) {
+        await ownership.adopt(mover);
+        await owner?.close();
+      }
+      owner = mover;
+      return {...(await useMover(mover, about, work, () => mover.stop())), durationMs: since(began)};
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (identities.length > 1 && isRefusedTo(error)) {
+        const [refused = ROOT, next = ROOT] = identities.splice(0, 1).concat(identities);
+        options.onMessage?.(
+          `${claim.claim}: ${identityText(refused)} may not, so ${identityText(next)} does it`,
+        );
+        continue;
+      }
+      if (attempt >= ATTEMPTS || !isWorthAnother(error)) throw error;
+      options.onMessage?.(`${claim.claim}: ${messageOf(error)}; again`);
+      await sleep(PAUSE_MS * attempt, options.signal);
+    }
+  }
+}
+
+const since = (began: number) => Math.round(performance.now() - began);
+
+/** Whom a mover may be, the least privileged first. */
+export function identitiesOf({user}: Pick<ClaimToSave, 'user'>, {runAs}: MoverSettings): Identity[] {
+  if (runAs === 'root') return [ROOT];
+  if (runAs === 'workload') {
+    if (user) return [user];
+    throw new PraError('VOLUME_SAVE_FAILED', 'the user of the workload is not known', {
+      why: 'spec.mover.runAs is workload, and its pods have no runAsUser',
+      next: ['set runAsUser in the securityContext of the pods, or spec.mover.runAs: auto'],
+    });
+  }
+  return user ? [user, ROOT] : [ROOT];
+}
+
+/** Files that this user may not read: another one may. */
+class Unreadable extends PraError {
+  constructor(claim: string, errors: readonly string[]) {
+    super('VOLUME_SAVE_FAILED', `not all files of claim ${claim} could be read`, {
+      why: errors.slice(0, 5).join('; '),
+    });
+  }
+}
+
+const isRefusedTo = (error: unknown) =>
+  error instanceof Unreadable || (error instanceof PraError && error.code === 'MOVER_DENIED');
+
+/** Whether another pod may do what this one could not. */
+export function isWorthAnother(error: unknown): boolean {
+  if (error instanceof Unreadable) return false;
+  if (!(error instanceof PraError)) return true;
+  if (error.code === 'MOVER_FAILED')
+    return /evicted|preempt|deleted|being deleted|OOM|node|shutdown|ended while/i.test(
+      `${error.message} ${error.why ?? ''}`,
+    );
+  return [
+    'EXEC_FAILED',
+    'STORE_UNREACHABLE',
+    'STORE_FAILED',
+    'RESTIC_FAILED',
+    'CLUSTER_UNREACHABLE',
+  ].includes(error.code);
+}
+
+/** The Job that reads a claim. */
+export function saveJob(
+  {namespace, claim, mounted, placement}: Pick<ClaimToSave, 'namespace' | 'claim' | 'mounted' | 'placement'>,
+  identity: Identity,
+  {run, settings}: Pick<SaveClaimOptions, 'run' | 'settings'>,
+): MoverJob {
+  const claims = [{name: mounted, path: claimPath(namespace, claim)}];
+  return {run, purpose: 'save', namespace, claims, identity, placement, settings};
+}
+
+async function readClaim(
+  mover: Mover,
+  {claim, path, identity}: {claim: ClaimToSave; path: string; identity: Identity},
+  options: SaveClaimOptions,
+): Promise<Omit<SavedClaim, 'durationMs'>> {
+  const {link, restic, run, signal} = options;
+  const tags = [`snapshot=${run}`, `volume=${claim.namespace}/${claim.claim}`];
+  const since = claim.isLive ? await clockOf(mover, signal) : undefined;
+  const result = await resticInPod(mover, {
+    link,
+    access: 'append',
+    signal,
+    args: [
+      'backup',
+      ...['--host', 'pra'],
+      ...tags.flatMap(tag => ['--tag', tag]),
+      ...['--exclude', `${path}/lost+found`, '--exclude', `${path}/.pra-restoring`],
+      path,
+    ],
+    onProgress: options.onProgress,
+  });
+  const saved = requireSaved(claim.claim, result);
+  const manifest = await saveManifest(mover, {path, since, restic, tags, claim: claim.claim, signal});
+  return {
+    path,
+    resticSnapshot: saved.snapshot_id,
+    bytes: saved.total_bytes_processed,
+    files: saved.total_files_processed,
+    addedBytes: saved.data_added_packed ?? saved.data_added,
+    manifest,
+    runAs: identityText(identity),
+    transport: result.transport,
+  };
+}
+
+function requireSaved(claim: string, {exitCode, saved, errors}: PodResticResult) {
+  if (exitCode === 0 && saved) return saved;
+  if (exitCode === INCOMPLETE) throw new Unreadable(claim, errors);
+  const why = errors.join('; ') || `restic ended with exit code ${exitCode}`;
+  if (/wrong password/i.test(why))
+    throw new PraError('REPOSITORY_WRONG_KEY', 'the volumes were saved with another key', {why});
+  throw new PraError(
+    isFinal(errors) ? 'VOLUME_SAVE_FAILED' : 'RESTIC_FAILED',
+    `the data of claim ${claim} could not be saved`,
+    {why},
+  );
+}
+
+async function clockOf(mover: Mover, signal: AbortSignal): Promise<string> {
+  const stdout = new PassThrough();
+  const chunks: Buffer[] = [];
+  stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await mover.run(['now'], {stdout, signal});
+  const text = Buffer.concat(chunks).toString('utf8').trim();
+  if (!/^\d{1,20}$/.test(text))
+    throw new PraError('EXEC_FAILED', 'the clock of the node could not be read', {why: text});
+  return text;
+}
+
+/** Takes the manifest in the pod, and keeps it beside the data. */
+async function saveManifest(
+  mover: Mover,
+  options: {
+    path: string;
+    since: string | undefined;
+    restic: Restic;
+    tags: readonly string[];
+    claim: string;
+    signal: AbortSignal;
+  },
+): Promise<ClaimRecord['manifest']> {
+  const {path, since, restic, tags, claim, signal} = options;
+  const listed = new PassThrough();
+  const held = new PassThrough();
+  const counting = new PassThrough();
+  const hash = createHash('sha256');
+  const tee = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      this.push(chunk);
+      if (counting.write(chunk)) done();
+      else counting.once('drain', () => done());
+    },
+    flush(done) {
+      counting.end();
+      done();
+    },
+  });
+  // The end of the list is its end only when the command says so.
+  const flowing = pipeline(listed, tee, held, {end: false, signal});
+  flowing.catch(() => undefined);
+  const counted = count(counting);
+  const listing = (async () => {
+    const {exitCode, stderr} = await mover.run(['manifest', path, ...(since === undefined ? [] : [since])], {
+      stdout: listed,
+      signal,
+    });
+    if (exitCode !== 0)
+      throw /permission denied/i.test(stderr)
+        ? new Unreadable(claim, [stderr.trim()])
+        : new PraError('VOLUME_SAVE_FAILED', `the files of claim ${claim} could not be listed`, {
+            why: stderr.trim(),
+          });
+    await flowing;
+    held.end();
+  })();
+  listing.catch((error: unknown) =>
+    held.destroy(error instanceof Error ? error : new Error(messageOf(error))),
+  );
+  const filename = `${claim}.manifest`;
+  const saving = restic.backup(held, {filename, tags: [...tags, 'manifest'], signal});
+  saving.catch(() => listed.destroy());
+  const [list, save] = await Promise.allSettled([listing, saving]);
+  if (list.status === 'rejected') throw list.reason;
+  if (save.status === 'rejected') throw save.reason;
+  return {resticSnapshot: save.value.snapshotId, filename, sha256: hash.digest('hex'), ...(await counted)};
+}
+
+async function count(stream: PassThrough): Promise<ManifestCount> {
+  const found = emptyCount();
+  for await (const entry of readManifest(stream)) countEntry(found, entry);
+  return found;
+}

@@ -1,0 +1,181 @@
+import {execFile} from 'node:child_process';
+import {
+  chmod,
+  chown,
+  link,
+  lutimes,
+  mkdir,
+  open,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import {join} from 'node:path';
+import {promisify} from 'node:util';
+import {afterAll, beforeAll, expect, test} from 'vitest';
+import type {ClaimRecord} from '../../src/repository/snapshot-root.ts';
+import {VolumeSaving} from '../../src/snapshot/save-volumes.ts';
+import {compileSelect} from '../../src/snapshot/select.ts';
+import type {VolumeRule} from '../../src/snapshot/volume-rule.ts';
+import {planVolumes} from '../../src/snapshot/volumes.ts';
+import {type FilledClaim, fillClaims} from '../../src/volume/fill-claims.ts';
+import type {MoverSettings} from '../../src/volume/mover/settings.ts';
+import type {Restic} from '../../src/volume/restic.ts';
+import {StoreLink} from '../../src/volume/store-link.ts';
+import {
+  claimObject,
+  idlePod,
+  namespaceObject,
+  SETTINGS,
+  startVolumeBed,
+  type VolumeBed,
+} from '../bed/volume-bed.ts';
+
+let bed: VolumeBed;
+const run = promisify(execFile);
+const {signal} = new AbortController();
+let snapshots = 0;
+
+beforeAll(async () => {
+  bed = await startVolumeBed();
+});
+afterAll(() => bed.stop());
+
+async function save(
+  restic: Restic,
+  rules: VolumeRule[],
+  namespace: string,
+  settings: MoverSettings = SETTINGS,
+): Promise<ClaimRecord[]> {
+  const {cluster} = bed;
+  const selection = compileSelect({namespaces: [namespace], clusterScoped: 'none'});
+  const plan = await planVolumes({cluster, rules, selection, signal});
+  snapshots += 1;
+  const saving = new VolumeSaving({
+    cluster,
+    plan,
+    engine: {restic, settings},
+    run: `snapshot-${snapshots}`,
+    signal,
+  });
+  try {
+    await saving.whileQuiet();
+    const records = await saving.afterwards();
+    return records.filter(record => record.method !== 'dump');
+  } finally {
+    await saving.end();
+  }
+}
+
+async function fill(
+  restic: Restic,
+  record: ClaimRecord,
+  namespace: string,
+  claim: string,
+  settings: MoverSettings = SETTINGS,
+): Promise<FilledClaim> {
+  const link = new StoreLink({repository: restic.repository, store: restic.store, settings});
+  const group = {namespace, claims: [{claim, record}], placement: {}};
+  const [filled] = await fillClaims(group, {
+    cluster: bed.cluster,
+    restic,
+    settings,
+    link,
+    run: 'restore-1',
+    signal,
+  });
+  if (!filled) throw new Error('nothing was filled');
+  return filled;
+}
+
+/** What an independent tool finds different between two trees: contents, types, owners, modes, times, links, xattrs. */
+async function differences(a: string, b: string): Promise<string> {
+  const {stdout} = await run('rsync', [
+    '-aHAXn',
+    '--checksum',
+    '--itemize-changes',
+    '--delete',
+    '--exclude=/lost+found',
+    `${a}/`,
+    `${b}/`,
+  ]);
+  return stdout;
+}
+
+const FILES = 10_000;
+const SPARSE_BYTES = 2 * 1024 ** 3;
+
+/** 10,000 small files, a sparse one, and whatever else a file system can hold. */
+async function makeTree(root: string): Promise<void> {
+  for (let folder = 0; folder < 100; folder += 1) {
+    const dir = join(root, `folder-${folder}`);
+    await mkdir(dir);
+    for (let i = 0; i < FILES / 100; i += 1)
+      await writeFile(join(dir, `file-${i}`), `${folder}/${i}\n`.repeat((i % 50) + 1));
+    await chown(dir, folder, 1000 + folder);
+  }
+  const sparse = join(root, 'sparse.img');
+  await writeFile(sparse, 'the beginning');
+  await truncate(sparse, SPARSE_BYTES);
+  const handle = await open(sparse, 'r+');
+  await handle.write('in the middle', SPARSE_BYTES / 2);
+  await handle.close();
+  await writeFile(join(root, 'secret'), 'only for its owner', {mode: 0o600});
+  await chown(join(root, 'secret'), 4711, 4712);
+  await writeFile(join(root, 'setuid'), '#!/bin/sh\n');
+  await chmod(join(root, 'setuid'), 0o6755);
+  await mkdir(join(root, 'sticky'));
+  await chmod(join(root, 'sticky'), 0o1777);
+  await link(join(root, 'secret'), join(root, 'hard-link'));
+  await symlink('secret', join(root, 'link'));
+  await symlink('/nowhere/at all', join(root, 'dangling'));
+  await lutimes(join(root, 'link'), 1_500_000_000, 1_500_000_000);
+  await writeFile(join(root, 'new\nline "quoted" \u00e9'), '');
+  await run('python3', [
+    '-c',
+    'import os,sys; open(os.path.join(os.fsencode(sys.argv[1]), b"not-utf8-\\xff\\xfe"), "w").write("x")',
+    root,
+  ]).catch(() => undefined);
+  await run('setfattr', ['-n', 'user.origin', '-v', 'warehouse', join(root, 'secret')]);
+  await mkdir(join(root, 'empty', 'deeper'), {recursive: true});
+  await run('mkfifo', [join(root, 'pipe')]);
+  await utimes(join(root, 'empty'), 1_400_000_000, 1_400_000_000.25);
+}
+
+test('10,000 files, a sparse one and all that a file system knows come back as they were', async () => {
+  const namespace = 'tree';
+  await bed.create(
+    namespaceObject(namespace),
+    claimObject(namespace, 'data'),
+    idlePod(namespace, 'app', 'data'),
+  );
+  const source = await bed.folderOf(namespace, 'data');
+  await makeTree(source);
+  const {restic} = await bed.keep();
+  const rules: VolumeRule[] = [{select: {app: 'app'}, method: 'filesystem'}];
+  const [record] = await save(restic, rules, namespace);
+  if (!record) throw new Error('nothing was saved');
+  expect(record).toMatchObject({
+    method: 'filesystem',
+    workload: 'Pod/app',
+    transport: 'stream',
+    runAs: 'root',
+  });
+  expect(record.manifest.unstable).toBe(0);
+  expect(record.manifest.files).toBeGreaterThan(FILES);
+  await bed.create(claimObject(namespace, 'copy'));
+  const filled = await fill(restic, record, namespace, 'copy');
+  expect(filled.comparison).toMatchObject({differing: 0, differences: []});
+  const copy = await bed.folderOf(namespace, 'copy');
+  expect(await differences(source, copy)).toBe('');
+  const {blocks, size} = await stat(join(copy, 'sparse.img'));
+  expect(size).toBe(SPARSE_BYTES);
+  expect(blocks * 512).toBeLessThan(SPARSE_BYTES / 100);
+  expect(await bed.leftovers()).toEqual([]);
+  // What is compared can also differ.
+  await rm(join(copy, 'secret'));
+  expect(await differences(source, copy)).toContain('secret');
+}, 180_000);
