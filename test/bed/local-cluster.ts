@@ -6,6 +6,7 @@ import {removeLocalCluster} from '../../src/local/down.ts';
 import {type LocalClusterOptions, makeLocalCluster} from '../../src/local/up.ts';
 
 export interface TestCluster {
+  name: string;
   kubeconfig: string;
   stop(): Promise<void>;
 }
@@ -37,7 +38,7 @@ export async function startLocalCluster(
       images: options.images ?? [],
       signal: AbortSignal.timeout(START_TIMEOUT_MS),
     });
-    return {kubeconfig: kubeconfigPath, stop};
+    return {name, kubeconfig: kubeconfigPath, stop};
   } catch (error) {
     await stop();
     throw error;
