@@ -53,6 +53,13 @@ const kubernetes = (name: string): ToolSpec => ({
   assets: true,
 });
 
+const externalSnapshotter = (name: string): ToolSpec => ({
+  name,
+  version: 'v8.7.0',
+  module: 'external-snapshotter',
+  package: `github.com/kubernetes-csi/external-snapshotter/v8/cmd/${name}`,
+});
+
 const etcdRelease = `https://github.com/etcd-io/etcd/releases/download/${ETCD}`;
 const corednsRelease = `https://github.com/coredns/coredns/releases/download/v${COREDNS}/coredns_${COREDNS}_linux_{arch}.tgz`;
 const tofuRelease = `https://github.com/opentofu/opentofu/releases/download/v${TOFU}/tofu_${TOFU}`;
@@ -100,6 +107,13 @@ export const BUILT_TOOLS: readonly ToolSpec[] = [
     version: 'v1.8.0',
     module: 'versitygw',
     package: 'github.com/versity/versitygw/cmd/versitygw',
+  },
+  ...['snapshot-controller', 'csi-snapshotter'].map(externalSnapshotter),
+  {
+    name: 'csi-provisioner',
+    version: 'v6.4.0',
+    module: 'external-provisioner',
+    package: 'github.com/kubernetes-csi/external-provisioner/v6/cmd/csi-provisioner',
   },
   {
     name: 'tofu',
@@ -171,4 +185,10 @@ export const CLUSTER_TOOLS = [
 export const MOVER_TOOLS = ['pra-mover', 'mover-restic'] as const;
 
 /** Programs that only the tests and simulated nodes need. */
-export const TEST_TOOLS = ['kwok', 'versitygw'] as const;
+export const TEST_TOOLS = [
+  'kwok',
+  'versitygw',
+  'snapshot-controller',
+  'csi-snapshotter',
+  'csi-provisioner',
+] as const;

@@ -6,7 +6,7 @@ import {type ResolvedTool, type ResolveOptions, resolveTool} from './resolve.ts'
 import {resolveTerraform} from './terraform.ts';
 
 export interface InstallOptions extends ResolveOptions {
-  /** The tests also need simulated nodes and an S3 server. */
+  /** The tests also need simulated nodes, an S3 server and volumes with snapshots. */
   for: 'local target' | 'tests';
 }
 

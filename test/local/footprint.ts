@@ -52,6 +52,7 @@ export async function leftOf(name: string, traces?: Traces): Promise<string[]> {
     ...list('/sys/class/net').filter(entry => entry === layout.hostLink),
     ...rules.split('\n').filter(line => line.includes(layout.netns)),
     ...cgroupsOf(layout),
+    ...loopsOf(layout),
     ...[layout.dir, layout.run, layout.outputs].filter(path => statSync(path, {throwIfNoEntry: false})),
   ];
 }
@@ -78,4 +79,15 @@ function cgroupsOf({cgroup}: Layout): string[] {
   return [cgroup, ...list(root).map(entry => join(entry, cgroup))].filter(path =>
     statSync(join(root, path), {throwIfNoEntry: false}),
   );
+}
+
+function loopsOf({dir}: Layout): string[] {
+  return list('/sys/block').flatMap(device => {
+    try {
+      const file = readFileSync(`/sys/block/${device}/loop/backing_file`, 'utf8').trim();
+      return file.startsWith(`${dir}/`) ? [`loop device ${device} ${file}`] : [];
+    } catch {
+      return []; // It is of another kind, or has no file.
+    }
+  });
 }
