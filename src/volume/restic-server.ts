@@ -1,4 +1,4 @@
-import {createServer, type Http2Session, type ServerHttp2Stream} from 'node:http2';
+import {createServer, type ServerHttp2Stream} from 'node:http2';
 import {Duplex, type Readable, type Writable} from 'node:stream';
 import {PraError} from '../errors.ts';
 import type {Store} from '../repository/store.ts';
@@ -22,8 +22,10 @@ export function serveRestic(options: {
   output: Writable;
   signal?: AbortSignal | undefined;
   onError?: ((error: PraError) => void) | undefined;
+  /** The store did what it was asked for. */
+  onAnswer?: (() => void) | undefined;
 }): {close(): void} {
-  const {store, access, signal, onError} = options;
+  const {store, access, signal, onError, onAnswer} = options;
   const server = createServer({
     settings: {initialWindowSize: STREAM_WINDOW_BYTES, maxConcurrentStreams: 64},
     // Only restic is at the other end, and its bodies are larger than those of a web page.
@@ -43,7 +45,7 @@ export function serveRestic(options: {
       range: headers.range,
       body: () => bodyOf(stream),
     };
-    answerRestic(store, request, {access, signal, onError}).then(
+    answerRestic(store, request, {access, signal, onError, onAnswer}).then(
       answer => send(stream, answer),
       () => stream.close(),
     );
@@ -73,5 +75,3 @@ async function bodyOf(stream: ServerHttp2Stream): Promise<Uint8Array> {
   }
   return Buffer.concat(chunks);
 }
-
-export type {Http2Session};
