@@ -14,6 +14,11 @@ export interface FillVolumesOptions {
   settings: MoverSettings;
   /** Id of the run. */
   run: string;
+}
+
+export interface FillRun {
+  signal: AbortSignal;
+  onFilled: (filled: FilledClaim, group: PlannedClaims) => void;
   onProgress?: ((progress: VolumeProgress) => void) | undefined;
   onMessage?: ((message: string) => void) | undefined;
 }
@@ -35,17 +40,9 @@ export class VolumeFilling {
    */
   async fill(
     groups: readonly PlannedClaims[],
-    {
-      signal,
-      onFilled,
-      onMessage,
-    }: {
-      signal: AbortSignal;
-      onFilled: (filled: FilledClaim, group: PlannedClaims) => void;
-      onMessage?: ((message: string) => void) | undefined;
-    },
+    {signal, onFilled, onProgress, onMessage}: FillRun,
   ): Promise<void> {
-    const {cluster, restic, settings, run, onProgress} = this.#options;
+    const {cluster, restic, settings, run} = this.#options;
     const link = new StoreLink({repository: restic.repository, store: restic.store, settings});
     const ended = await Promise.allSettled(
       groups.map(group =>
@@ -58,7 +55,7 @@ export class VolumeFilling {
             run,
             link,
             signal,
-            onMessage: onMessage ?? this.#options.onMessage,
+            onMessage,
             onProgress: (claim, progress) =>
               onProgress?.(this.#meter.note(`${group.namespace}/${claim}`, progress)),
           });

@@ -49,8 +49,8 @@ describe('a mistake of one field is told with its place', () => {
     ['a missing constant', planWith('apiVersion: pra/v1\n', ''), '1:kind `apiVersion` is missing'],
     [
       'a missing alternative',
-      volume('method: none, reason: r'),
-      '9:{ `select` is missing in spec.source.volumes[0]',
+      planWith('include: {', 'hooks: [{name: checkpoint, pre: [sync]}]\n    include: {'),
+      '7:{ `select` is missing in spec.source.hooks[0]',
     ],
     ['null', planWith('{rto: 45m, rpo: 1h}', '~'), '5:~ spec.objectives: must be a mapping'],
     [
@@ -248,6 +248,21 @@ describe('a mistake between fields is told with its place', () => {
       'method none without a reason',
       volume('select: {a: b}, method: none'),
       '9:{ spec.source.volumes[0].reason: method none lets the data come back empty, so it needs a `reason`',
+    ],
+    [
+      'method none for whatever there is',
+      volume('method: none, reason: r'),
+      '9:none spec.source.volumes[0].method: method none lets data come back empty, so it names which: by `select`, `storageClasses`, `drivers` or `size`',
+    ],
+    [
+      'csi without method csi',
+      volume('select: {a: b}, method: filesystem, csi: {keep: true}'),
+      '9:{ spec.source.volumes[0].csi: `csi` is only for method csi',
+    ],
+    [
+      'a mover without a digest',
+      and('  mover: {image: "registry.example.com/pra/mover:1"}'),
+      '14:registry.example.com/pra/mover:1 spec.mover.image: must be an image with its digest, such as registry.example/pra/mover@sha256:…',
     ],
     [
       'method dump without commands',

@@ -159,6 +159,7 @@ export function tell(step: StepHandle, event: RestoreEvent): void {
       step.progress(`${event.ref} healthy`);
       break;
     case 'warning':
+    case 'volume':
       step.progress(event.message);
       break;
     case 'object':

@@ -2,6 +2,7 @@ import type {PlannedClaims} from '../../restore/claim-groups.ts';
 import {proofOf} from '../../restore/fill-volumes.ts';
 import {formatBytes} from '../../std/bytes.ts';
 import type {FilledClaim} from '../../volume/fill-claims.ts';
+import {progressText} from '../../volume/progress.ts';
 import type {StepDefinition, StepHandle} from '../graph.ts';
 import type {DrillRun} from '../run-state.ts';
 
@@ -21,6 +22,7 @@ export function volumesStep(run: DrillRun, group: string | undefined): StepDefin
         .fill(claims, {
           signal: step.signal,
           onMessage: step.progress,
+          onProgress: progress => step.progress(progressText(progress)),
           onFilled: (filled, {refs, namespace, claims: all}) => {
             bytes += filled.bytes;
             noteFilled(run, namespace, filled, step);

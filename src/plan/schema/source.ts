@@ -115,6 +115,16 @@ const volume = z
     error: '`csi` is only for method csi',
     path: ['csi'],
   })
+  .refine(
+    ({method, select, storageClasses, drivers, size}) =>
+      method !== 'none' || [select, storageClasses, drivers, size].some(part => part !== undefined),
+    {
+      ...evenIfWrong,
+      error:
+        'method none lets data come back empty, so it names which: by `select`, `storageClasses`, `drivers` or `size`',
+      path: ['method'],
+    },
+  )
   .refine(value => value.method !== 'none' || value.reason !== undefined, {
     ...evenIfWrong,
     error: 'method none lets the data come back empty, so it needs a `reason`',
