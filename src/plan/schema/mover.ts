@@ -41,7 +41,7 @@ export const mover = z.strictObject({
     })
     .refine(value => Object.keys(value).length === 1, {error: 'has one of env and profile'})
     .optional()
-    .describe('Credentials that pods are given for direct: scoped ones (pra repository policy --role mover)'),
+    .describe('Credentials that pods are given for direct: scoped ones (pra repository policy --for mover)'),
   runAs: z
     .enum(['auto', 'workload', 'root'])
     .default('auto')
