@@ -6,6 +6,7 @@ import {
   BUILT_TOOLS,
   CLUSTER_TOOLS,
   CNI,
+  MOVER_TOOLS,
   NODE_TOOLS,
   RESTIC,
   type SystemTool,
@@ -66,6 +67,7 @@ async function checkTerraform(signal: AbortSignal | undefined): Promise<Check> {
 export async function checkBuiltTools(signal?: AbortSignal): Promise<Check[]> {
   const needs: [readonly string[], Need][] = [
     [CLUSTER_TOOLS, 'local target'],
+    [MOVER_TOOLS, 'volumes'],
     [TEST_TOOLS, 'tests'],
   ];
   const checks = needs.flatMap(([names, needed]) => names.map(name => checkBuiltTool(name, needed, signal)));
@@ -79,7 +81,8 @@ async function checkBuiltTool(name: string, needed: Need, signal: AbortSignal | 
     if (found) return {...check, state: 'ok', ...describe(found)};
     const spec = BUILT_TOOLS.find(tool => tool.name === name);
     const found_ = `${spec?.version} is ${spec?.download ? 'downloaded or built' : 'built'} at the first use`;
-    return {...check, state: 'warning', found: found_, fix: 'pra doctor --install'};
+    const fix = needed === 'local target' ? 'pra doctor --install' : `pra doctor --install --for ${needed}`;
+    return {...check, state: 'warning', found: found_, fix};
   } catch (error) {
     signal?.throwIfAborted();
     return {...check, state: 'missing', found: messageOf(error)};
