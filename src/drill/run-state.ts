@@ -157,13 +157,18 @@ export class DrillRun {
         ({namespace, name}) => namespace === volume.namespace && volume.workload.endsWith(`/${name}`),
       ),
     );
-    if (waiting.length === 0 && this.unfilled.size === 0) this.log.mark('T3');
+    if (waiting.length === 0) this.emptyGroups.clear();
+    this.#markData();
   }
 
   /** Claims of which all data is there. */
   claimsFilled(refs: readonly string[]): void {
     for (const ref of refs) this.unfilled.delete(ref);
-    if (this.unfilled.size === 0 && this.emptyGroups.size === 0) this.log.mark('T3');
+    this.#markData();
+  }
+
+  #markData(): void {
+    if (this.unfilled.size === 0 && (!this.hasDumps || this.emptyGroups.size === 0)) this.log.mark('T3');
   }
 
   /** What fills claims, for all groups of the run. */

@@ -180,6 +180,10 @@ async function readClaim(
   const {link, restic, run, signal} = options;
   const tags = [`snapshot=${run}`, `volume=${claim.namespace}/${claim.claim}`];
   const since = claim.isLive ? await clockOf(mover, signal) : undefined;
+  const list = () => saveManifest(mover, {path, since, restic, tags, claim: claim.claim, signal});
+  // What nobody changes can be listed while it is saved.
+  const listing = claim.isLive ? undefined : list();
+  listing?.catch(() => undefined); // awaited below; until then a failure must not count as unhandled
   const result = await resticInPod(mover, {
     link,
     access: 'append',
@@ -194,7 +198,7 @@ async function readClaim(
     onProgress: options.onProgress,
   });
   const saved = requireSaved(claim.claim, result);
-  const manifest = await saveManifest(mover, {path, since, restic, tags, claim: claim.claim, signal});
+  const manifest = await (listing ?? list());
   return {
     path,
     resticSnapshot: saved.snapshot_id,

@@ -14,29 +14,35 @@ export function volumesStep(run: DrillRun, group: string | undefined): StepDefin
     phase: group === undefined ? 'restore' : 'group',
     ...(group === undefined ? {} : {group}),
     dependsOn: ['objects'],
-    run: async step => {
-      const claims = claimsOf(run, group);
-      if (claims.length === 0) return 'no volumes to restore';
-      let bytes = 0;
-      await run.filling
-        .fill(claims, {
-          signal: step.signal,
-          onMessage: step.progress,
-          onProgress: progress => step.progress(progressText(progress)),
-          onFilled: (filled, {refs, namespace, claims: all}) => {
-            bytes += filled.bytes;
-            noteFilled(run, namespace, filled, step);
-            run.claimsFilled(refs.filter((_, index) => all[index]?.claim === filled.claim));
-          },
-        })
-        .catch((error: unknown) => {
-          noteFailed(run, claims);
-          throw error;
-        });
-      const count = claims.flatMap(({refs}) => refs).length;
-      return `${count} volumes with ${formatBytes(bytes)}, each file as it was saved`;
-    },
+    run: step => fillVolumes(run, claimsOf(run, group), step),
   };
+}
+
+/** Fills claims of a run, and has each in the record. */
+export async function fillVolumes(
+  run: DrillRun,
+  claims: readonly PlannedClaims[],
+  step: StepHandle,
+): Promise<string> {
+  if (claims.length === 0) return 'no volumes to restore';
+  let bytes = 0;
+  await run.filling
+    .fill(claims, {
+      signal: step.signal,
+      onMessage: step.progress,
+      onProgress: progress => step.progress(progressText(progress)),
+      onFilled: (filled, {refs, namespace, claims: all}) => {
+        bytes += filled.bytes;
+        noteFilled(run, namespace, filled, step);
+        run.claimsFilled(refs.filter((_, index) => all[index]?.claim === filled.claim));
+      },
+    })
+    .catch((error: unknown) => {
+      noteFailed(run, claims);
+      throw error;
+    });
+  const count = claims.flatMap(({refs}) => refs).length;
+  return `${count} volumes with ${formatBytes(bytes)}, each file as it was saved`;
 }
 
 /** A claim belongs to the first group, in the order of the plan, that has a workload which mounts it. */

@@ -191,7 +191,8 @@ export class Mover {
   async close(): Promise<void> {
     const signal = AbortSignal.timeout(GONE_TIMEOUT_MS);
     await deleteObject(this.#cluster, CORE_TYPES.Job, {name: this.job, namespace: this.namespace}, {signal});
-    while ((await this.#find(signal)) !== undefined) await sleep(200, signal);
+    // Left to the garbage collector, the pod would stay for a while.
+    await this.stop();
   }
 }
 
