@@ -1,4 +1,4 @@
-import {createServer, type Http2Session, type ServerHttp2Stream} from 'node:http2';
+import {createServer, type ServerHttp2Stream} from 'node:http2';
 import {Duplex, type Readable, type Writable} from 'node:stream';
 import {PraError} from '../errors.ts';
 import type {Store} from '../repository/store.ts';
@@ -73,5 +73,3 @@ async function bodyOf(stream: ServerHttp2Stream): Promise<Uint8Array> {
   }
   return Buffer.concat(chunks);
 }
-
-export type {Http2Session};

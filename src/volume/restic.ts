@@ -135,7 +135,7 @@ async function wholeId(quick: Quick, id: string): Promise<string> {
   const {stdout} = await quick(['snapshots', '--json', '--no-lock', id]);
   const found = idsSchema.safeParse(jsonOf(stdout));
   const [only] = found.success ? found.data : [];
-  if (!only || !only.id.startsWith(id))
+  if (!only?.id.startsWith(id))
     throw new PraError('RESTIC_FAILED', `restic does not find the snapshot ${id} that it has just saved`);
   return only.id;
 }

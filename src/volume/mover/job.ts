@@ -45,10 +45,6 @@ const IDLE = '10m';
 /** A Job that has ended goes, with all that it owns, also when nobody is there any more to delete it. */
 const TTL_S = 60;
 
-/** The label selector of all that was made for volumes, or of one run. */
-export const moverSelector = (run?: string) =>
-  run === undefined ? MOVER_LABEL : `${MOVER_LABEL},${RUN_LABEL}=${run}`;
-
 export const moverLabels = (job: Pick<MoverJob, 'purpose' | 'run'>): Record<string, string> => ({
   'app.kubernetes.io/name': 'pra-mover',
   'app.kubernetes.io/managed-by': 'pra',

@@ -1,7 +1,6 @@
 import {PassThrough} from 'node:stream';
 import {z} from 'zod';
 import type {PraError} from '../../errors.ts';
-import type {Repository} from '../../repository/repository.ts';
 import type {RestAccess} from '../restic-rest.ts';
 import {serveRestic} from '../restic-server.ts';
 import type {PodLink, StoreLink} from '../store-link.ts';
@@ -165,5 +164,3 @@ export function isFinal(errors: readonly string[]): boolean {
     /wrong password|no space left|ENOSPC|does not exist|unsupported repository/i.test(text),
   );
 }
-
-export const volumesPlace = (repository: Repository) => `${repository.store.url}/volumes`;
