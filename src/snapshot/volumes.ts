@@ -5,6 +5,7 @@ import {type KubeObject, objectRef, type ResourceType} from '../cluster/object.t
 import {PraError} from '../errors.ts';
 import {arrayAt, at, stringAt, stringsAt} from '../std/json-at.ts';
 import type {DumpRequest} from '../volume/dump.ts';
+import {type DumpRule, dumpCommands} from '../volume/dump-commands.ts';
 import {matchGlobs} from './glob.ts';
 import {listScopes, type Selection} from './select.ts';
 import {type Labels, parseSelector, selectorText} from './selector.ts';
@@ -17,7 +18,7 @@ export interface VolumeRule {
   namespaces?: readonly string[] | undefined;
   method: 'dump' | 'none' | 'csi' | 'filesystem';
   /** The container is the first one of the pod when none is named. */
-  dump?: {container?: string | undefined; command: string[]; restore: string[]} | undefined;
+  dump?: DumpRule | undefined;
 }
 
 export interface VolumeScope {
@@ -97,6 +98,7 @@ function dumpRequests(
       },
     );
   }
+  const {command, restore: restoreCommand} = dumpCommands(dump);
   const byWorkload = Map.groupBy(running, pod => `${pod.metadata.namespace}/${workloadOf(pod, owners)}`);
   return [...byWorkload.values()].flatMap(([pod, ...others]) => {
     if (!pod) return [];
@@ -109,8 +111,8 @@ function dumpRequests(
         pod: pod.metadata.name,
         container: dump.container ?? stringAt(arrayAt(pod, 'spec', 'containers')[0], 'name') ?? '',
         pvcs: [...pvcs].sort(),
-        command: dump.command,
-        restoreCommand: dump.restore,
+        command,
+        restoreCommand,
       },
     ];
   });

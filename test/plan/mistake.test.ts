@@ -252,7 +252,7 @@ describe('a mistake between fields is told with its place', () => {
     [
       'method dump without commands',
       volume('select: {a: b}, method: dump'),
-      '9:{ spec.source.volumes[0].dump: method dump needs `dump` with its commands',
+      '9:{ spec.source.volumes[0].dump: method dump needs `dump` with a preset or commands',
     ],
     [
       'commands without method dump',

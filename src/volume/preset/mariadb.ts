@@ -1,0 +1,14 @@
+import {sqlDump} from './mysql.ts';
+import type {DumpCommands, PresetOptions} from './shell.ts';
+
+/** MariaDB: everything as SQL; users and roles as statements, which a server of another version takes too. */
+export const mariadb = (options: PresetOptions): DumpCommands =>
+  sqlDump(options, {
+    // Images before 10.5 have only the old names, those from 11 on only the new ones.
+    programs: `dump=mysqldump client=mysql
+if command -v mariadb-dump >/dev/null; then dump=mariadb-dump client=mariadb; fi`,
+    users: ['MARIADB_ROOT_USER'],
+    passwords: ['MARIADB_ROOT_PASSWORD', 'MYSQL_ROOT_PASSWORD'],
+    all: '--all-databases --ignore-database=mysql --ignore-database=sys --system=users --replace',
+    own: '',
+  });
