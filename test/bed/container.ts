@@ -38,7 +38,7 @@ export function containerExec(options: {
   ];
   return async ({command, stdin, stdout, signal}) => {
     const [file = '', ...args] = command;
-    const variables = {...env, PATH: folders.join(':'), HOME: '/nonexistent'};
+    const variables = {HOME: '/nonexistent', ...env, PATH: folders.join(':')};
     const child = spawn(file, args, {cwd: '/', env: variables, signal, ...ORDINARY});
     const words: Buffer[] = [];
     child.stderr.on('data', (chunk: Buffer) => words.push(chunk));

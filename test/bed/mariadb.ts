@@ -1,10 +1,12 @@
+import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {runProcess} from '../../src/std/process.ts';
 import {type Daemon, ordinaryFolder, startDaemon} from './daemon.ts';
 import {runAs} from './run-as.ts';
 
 export interface TestMariadb extends Daemon {
-  socket: string;
+  /** Home of users whose clients find the server by themselves. */
+  home: string;
   /** Rows as lines, columns with tabs between them. */
   query(sql: string): Promise<string>;
 }
@@ -38,7 +40,7 @@ export async function startMariadb(password: string): Promise<TestMariadb> {
         '--skip-networking',
       ],
       ...['--innodb-buffer-pool-size=16M', '--innodb-log-file-size=8M', '--innodb-flush-log-at-trx-commit=0'],
-      ...[`--pid-file=${join(dir, 'pid')}`, '--skip-name-resolve'],
+      ...[`--pid-file=${join(dir, 'pid')}`],
     ],
     answers: () =>
       ask('select 1', {}).then(
@@ -47,5 +49,6 @@ export async function startMariadb(password: string): Promise<TestMariadb> {
       ),
   });
   await ask(`alter user root@localhost identified by '${password}'`, {});
-  return {...daemon, socket, query: sql => ask(sql, {MYSQL_PWD: password})};
+  await writeFile(join(dir, '.my.cnf'), `[client]\nsocket=${socket}\n`, {mode: 0o644});
+  return {...daemon, home: dir, query: sql => ask(sql, {MYSQL_PWD: password})};
 }

@@ -30,7 +30,17 @@ export async function startRedis(password: string, settings: readonly string[] =
     dir,
     command: [
       ...[join(bin, 'redis-server'), '--bind', '127.0.0.1', '--port', String(port), '--dir', dir],
-      ...['--requirepass', password, '--rdbcompression', 'no', '--save', '', ...settings],
+      ...[
+        '--requirepass',
+        password,
+        '--rdbcompression',
+        'no',
+        '--save',
+        '',
+        '--repl-diskless-sync-delay',
+        '0',
+        ...settings,
+      ],
     ],
     answers: () =>
       command('PING').then(

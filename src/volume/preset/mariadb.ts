@@ -9,6 +9,9 @@ export const mariadb = (options: PresetOptions): DumpCommands =>
 if command -v mariadb-dump >/dev/null; then dump=mariadb-dump client=mariadb; fi`,
     users: ['MARIADB_ROOT_USER'],
     passwords: ['MARIADB_ROOT_PASSWORD', 'MYSQL_ROOT_PASSWORD'],
-    all: '--all-databases --ignore-database=mysql --ignore-database=sys --system=users --replace',
+    // With --replace root would lose its rights in the middle of a restore. In a run of their own, because the rows of tables
+    // must not be ignored where they collide.
+    afterwards: ['"$dump" "$@" --system=users --insert-ignore'],
+    all: '--all-databases --ignore-database=mysql --ignore-database=sys',
     own: '',
   });

@@ -16,7 +16,9 @@ export interface Dialect {
   programs: string;
   users: readonly string[];
   passwords: readonly string[];
-  /** Options that save all databases with the users. */
+  /** Commands that come after all databases, because rights may be those on a table. */
+  afterwards: readonly string[];
+  /** Options that save all databases. */
   all: string;
   /** Options of this dump program alone. */
   own: string;
@@ -28,6 +30,7 @@ export const mysql = (options: PresetOptions): DumpCommands =>
     programs: 'dump=mysqldump client=mysql',
     users: ['MYSQL_ROOT_USER'],
     passwords: ['MYSQL_ROOT_PASSWORD'],
+    afterwards: [],
     all: '--all-databases --flush-privileges',
     own: '--set-gtid-purged=OFF',
   });
@@ -52,7 +55,12 @@ export function sqlDump(options: PresetOptions, dialect: Dialect): DumpCommands 
   const what = database === undefined ? dialect.all : `--databases ${quote(database)}`;
   const own = dialect.own === '' ? '' : ` ${dialect.own}`;
   return {
-    command: script(...connect, `"$dump" "$@" ${DUMP}${own} ${what}`, SQL_END),
+    command: script(
+      ...connect,
+      `"$dump" "$@" ${DUMP}${own} ${what}`,
+      ...(database === undefined ? dialect.afterwards : []),
+      SQL_END,
+    ),
     restore: script(...connect, RAISE_PACKET, RESTORE),
   };
 }
