@@ -20,7 +20,7 @@ export function mongodb(options: PresetOptions): DumpCommands {
     FIRST,
     setPassword(options, ['MONGO_INITDB_ROOT_PASSWORD', 'MONGODB_ROOT_PASSWORD']),
     setUser(options, ['MONGO_INITDB_ROOT_USERNAME', 'MONGODB_ROOT_USER'], 'root'),
-    `set -- --quiet --archive${port === undefined ? '' : ` --port=${port}`}`,
+    `set -- --archive${port === undefined ? '' : ` --port=${port}`}`,
     AUTHENTICATE,
   ];
   const all = database === undefined;

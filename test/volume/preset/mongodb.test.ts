@@ -16,7 +16,7 @@ let home: string;
  * What is tested is what the scripts do around them.
  */
 const FAKES: Record<string, string> = {
-  mongosh: 'echo "${FAKE_SET-}"',
+  mongosh: 'echo "$FAKE_SET"',
   mongodump: `printf '%s\\n' "$@" > $HOME/dump; cat /dev/fd/9 > $HOME/dump.config
     case $(cat $HOME/dump.config) in *wrong*) echo 'error connecting: Authentication failed.' >&2; exit 1;; esac
     head -c 3000000 /dev/urandom | tee $HOME/archive; exit \${FAKE_CODE-0}`,
@@ -52,9 +52,9 @@ describe('preset mongodb', () => {
     await trip.restore(inside({}, userland), record);
     expect((await bytes('restored')).equals(await bytes('archive'))).toBe(true);
     const login = '--username=root\n--authenticationDatabase=admin\n--config=/dev/fd/9\n';
-    expect(await text('dump')).toBe(`--quiet\n--archive\n${login}${oplog && `${oplog}\n`}`);
+    expect(await text('dump')).toBe(`--archive\n${login}${oplog && `${oplog}\n`}`);
     expect(await text('restore')).toBe(
-      `--quiet\n--archive\n${login}--drop\n--stopOnError\n${oplog && '--oplogReplay\n'}`,
+      `--archive\n${login}--drop\n--stopOnError\n${oplog && '--oplogReplay\n'}`,
     );
     // The password is in YAML, in a pipe, and nowhere else.
     expect(await text('dump.config')).toBe(`password: 'a"$b c''d'\n`);
@@ -65,9 +65,9 @@ describe('preset mongodb', () => {
     const env = {MONGO_INITDB_ROOT_USERNAME: '', MONGO_INITDB_ROOT_PASSWORD: '', FAKE_SET: 'rs0'};
     const record = await trip.save(inside(env), {preset: 'mongodb', database: 'shop', port: 27_018});
     await trip.restore(inside(env), record);
-    expect(await text('dump')).toBe('--quiet\n--archive\n--port=27018\n--db=shop\n');
+    expect(await text('dump')).toBe('--archive\n--port=27018\n--db=shop\n');
     expect(await text('restore')).toBe(
-      '--quiet\n--archive\n--port=27018\n--drop\n--stopOnError\n--nsInclude=shop.*\n',
+      '--archive\n--port=27018\n--drop\n--stopOnError\n--nsInclude=shop.*\n',
     );
   });
 
