@@ -158,3 +158,12 @@ export const CLUSTER_TOOLS = [
 
 /** Programs that only the tests and simulated nodes need. */
 export const TEST_TOOLS = ['kwok', 'versitygw'] as const;
+
+/** Databases for the tests, from packages that start no service. */
+export const TEST_DATABASES: readonly SystemTool[] = [
+  {name: 'mariadbd', package: 'mariadb-server-core'},
+  {name: 'mariadb-dump', package: 'mariadb-client'},
+  {name: 'redis-cli', package: 'redis-tools'},
+  // The server of Redis under another name: the package redis-server adds but a link, and a service.
+  {name: 'redis-check-rdb', package: 'redis-tools'},
+];
