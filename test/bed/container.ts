@@ -1,5 +1,5 @@
 import {spawn} from 'node:child_process';
-import {mkdtempSync, symlinkSync} from 'node:fs';
+import {mkdtempSync, readdirSync, readFileSync, symlinkSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {PassThrough, type Readable} from 'node:stream';
@@ -18,6 +18,20 @@ function busyboxFolder(): string {
   applets = mkdtempSync(join(tmpdir(), 'pra-busybox-'));
   for (const name of APPLETS) symlinkSync('/usr/bin/busybox', join(applets, name));
   return applets;
+}
+
+/** Command lines of programs that run, other than servers, in which a secret can be read. */
+export function argumentsWith(secret: string): string[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(pid => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      } catch {
+        return []; // it has just ended
+      }
+    })
+    .filter(line => line.includes(secret) && !line.includes('-server '));
 }
 
 /** Runs commands as exec in a container would: its variables are all that they have, and they are no root. */

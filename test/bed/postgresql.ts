@@ -8,6 +8,7 @@ import {runAs} from './run-as.ts';
 
 export interface TestPostgres extends Daemon {
   port: number;
+  dir: string;
   /** Rows as lines, columns with | between them. */
   query(sql: string, database?: string): Promise<string>;
 }
@@ -42,5 +43,5 @@ export async function startPostgres(user: string, password: string): Promise<Tes
         () => false,
       ),
   });
-  return {...daemon, port, query};
+  return {...daemon, port, dir, query};
 }

@@ -3,7 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import type {VolumeRecord} from '../../../src/repository/snapshot-root.ts';
-import {containerExec, type Userland} from '../../bed/container.ts';
+import {argumentsWith, containerExec, type Userland} from '../../bed/container.ts';
 import {startMariadb, type TestMariadb} from '../../bed/mariadb.ts';
 import {type Cut, startTrip, type Trip} from './trip.ts';
 
@@ -119,6 +119,18 @@ describe('a restore of preset mariadb', () => {
 describe('a dump of preset mariadb fails', () => {
   const secrets = [PASSWORD, 'wrong-secret'];
   const rule = {preset: 'mariadb'} as const;
+
+  test('shows no password to who lists the processes', async () => {
+    const seen: string[] = [];
+    const onOutput = async () => {
+      expect(argumentsWith('sh -c')).not.toEqual([]);
+      seen.push(...argumentsWith(PASSWORD));
+    };
+    await trip.save(containerExec({env: {MARIADB_ROOT_PASSWORD: PASSWORD, HOME: source.home}, onOutput}), {
+      preset: 'mariadb',
+    });
+    expect(seen).toEqual([]);
+  });
 
   test('with a wrong password, in the words of the server', async () => {
     const wrong = inside(source, 'debian', {MARIADB_ROOT_PASSWORD: 'wrong-secret'});

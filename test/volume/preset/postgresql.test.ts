@@ -1,5 +1,7 @@
+import {writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
-import {containerExec, type Userland} from '../../bed/container.ts';
+import {argumentsWith, containerExec, type Userland} from '../../bed/container.ts';
 import {startPostgres, type TestPostgres} from '../../bed/postgresql.ts';
 import {type Cut, startTrip, type Trip} from './trip.ts';
 
@@ -137,6 +139,31 @@ describe('preset postgresql', () => {
       code: 'VOLUME_RESTORE_FAILED',
       why: expect.stringContaining('column "nonsense" does not exist'),
     });
+  });
+
+  test('shows no password to who lists the processes', async () => {
+    const seen: string[] = [];
+    const onOutput = async () => {
+      expect(argumentsWith('sh -c')).not.toEqual([]);
+      seen.push(...argumentsWith(PASSWORD));
+    };
+    await trip.save(containerExec({env: {...variables, PGPORT: String(source.port)}, onOutput}), {
+      preset: 'postgresql',
+    });
+    expect(seen).toEqual([]);
+  });
+
+  test('asks as the superuser of an image whose user is none', async () => {
+    await source.query(`create role postgres superuser login password 'of-the-superuser'`);
+    const file = join(target.dir, 'superuser');
+    await writeFile(file, 'of-the-superuser\n', {mode: 0o644});
+    const env = {POSTGRES_USER: 'reporter', POSTGRES_PASSWORD: REPORTER};
+    const rule = {preset: 'postgresql'} as const;
+    expect((await trip.failure(inside(source, 'debian', env), rule, [REPORTER])).why).toContain(
+      'permission denied',
+    );
+    await trip.save(inside(source, 'debian', {...env, POSTGRES_POSTGRES_PASSWORD_FILE: file}), rule);
+    await source.query('drop role postgres');
   });
 
   test('a wrong password, a missing variable, a server that is not there or that dies fails the dump', async () => {

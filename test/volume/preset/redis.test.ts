@@ -1,6 +1,6 @@
 import {readdir} from 'node:fs/promises';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
-import {containerExec, type Userland} from '../../bed/container.ts';
+import {argumentsWith, containerExec, type Userland} from '../../bed/container.ts';
 import {startRedis, type TestRedis} from '../../bed/redis.ts';
 import {startTrip, type Trip} from './trip.ts';
 
@@ -73,7 +73,9 @@ describe('preset redis', () => {
     expect(await digest(target)).toEqual(await digest(source));
     expect(await target.command('INFO', 'replication')).toContain('role:master');
     expect(await target.command('EXISTS', 'old')).toBe('0');
-    expect((await readdir(target.dir)).filter(name => name.startsWith('temp'))).toEqual([]);
+    const files = await readdir(target.dir);
+    expect(files).toContain('dump.rdb');
+    expect(files.filter(name => name.startsWith('temp'))).toEqual([]);
   });
 
   test('shows a master user to its second server', async () => {
@@ -98,6 +100,16 @@ describe('preset redis', () => {
       expect(await target.command('INFO', 'replication')).toContain('role:master');
     },
   );
+
+  test('shows no password to who lists the processes', async () => {
+    const seen: string[] = [];
+    const onOutput = async () => {
+      expect(argumentsWith('sh -c')).not.toEqual([]);
+      seen.push(...argumentsWith(PASSWORD));
+    };
+    await trip.save(containerExec({env: {REDIS_PASSWORD: PASSWORD}, onOutput}), rule(source));
+    expect(seen).toEqual([]);
+  });
 
   test('a wrong password, a server that is not there or that dies fails the dump', async () => {
     const secrets = [PASSWORD, 'wrong-secret'];

@@ -45,7 +45,7 @@ export async function startTrip(): Promise<Trip> {
       return exec({namespace: 'shop', pod: 'db-0', command: [...record.restoreCommand], stdin, signal});
     },
     failure: async (exec, rule, secrets) => {
-      const {code, why} = await errorOf(save(exec, rule), {secrets});
+      const {code, why} = await errorOf(save(exec, rule), {secrets, limitMs: 40_000});
       return {code, why: why ?? ''};
     },
     end: () => rmSync(dir, {recursive: true, force: true}),
