@@ -1,9 +1,10 @@
 import {spawn} from 'node:child_process';
-import {mkdtempSync, readdirSync, readFileSync, symlinkSync} from 'node:fs';
+import {mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {PassThrough, type Readable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
+import {afterAll} from 'vitest';
 import type {Exec} from '../../src/volume/dump.ts';
 import {ORDINARY} from './daemon.ts';
 
@@ -11,6 +12,9 @@ export type Userland = 'debian' | 'alpine';
 
 const APPLETS = ['sh', 'tee', 'tail', 'head', 'sed', 'tr', 'grep', 'cat', 'sleep'];
 let applets: string | undefined;
+afterAll(() => {
+  if (applets !== undefined) rmSync(applets, {recursive: true});
+});
 
 /** A folder in which the programs of a shell are busybox, as in images of Alpine. */
 function busyboxFolder(): string {

@@ -28,9 +28,9 @@ export async function startPostgres(user: string, password: string): Promise<Tes
     `--pwfile=${join(dir, 'password')}`,
   ]);
   const query = async (sql: string, database = 'postgres') => {
-    const env = {PGPASSWORD: password, PGCONNECT_TIMEOUT: '5'};
+    const env = {PGPASSWORD: password, PGCONNECT_TIMEOUT: '5', PGDATABASE: database};
     const args = ['-h', '127.0.0.1', '-p', String(port), '-U', user, '-XAtq', '-v', 'ON_ERROR_STOP=1'];
-    const {stdout} = await runProcess('psql', [...args, '-c', sql, database], {env, cwd: '/'});
+    const {stdout} = await runProcess('psql', [...args, '-c', sql], {env, cwd: '/'});
     return stdout.trim();
   };
   const settings = ['listen_addresses=127.0.0.1', `unix_socket_directories=${dir}`, 'fsync=off'];

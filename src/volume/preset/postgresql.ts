@@ -18,7 +18,7 @@ export function postgresql(options: PresetOptions): DumpCommands {
   const database = `export PGDATABASE=${quote(options.database)}`;
   return {
     command: script(...connect, database, 'exec pg_dump -Fc -Z0'),
-    restore: script(...connect, database, RESTORE_ONE),
+    restore: script(...connect, database, restoreOne(options.database)),
   };
 }
 
@@ -59,6 +59,12 @@ done`;
 
 const RESTORE_ALL = wholeSql('psql -Xq -v ON_ERROR_STOP=1 --output=/dev/null --dbname=template1');
 
-/** pg_restore sees by itself when an archive is not whole; in one transaction nothing of it stays then. */
-const RESTORE_ONE = `psql -Xqc 'select 1' >/dev/null 2>&1 || createdb "$PGDATABASE"
-exec pg_restore --exit-on-error --single-transaction --clean --if-exists --dbname="$PGDATABASE"`;
+/**
+ * pg_restore sees by itself when an archive is not whole; in one transaction nothing of it stays then. It would take a name
+ * with an equals sign for settings of the connection, so it is given the name as one.
+ */
+function restoreOne(database: string): string {
+  const name = `dbname='${database.replaceAll(/['\\]/g, '\\$&')}'`;
+  return `psql -Xqc 'select 1' >/dev/null 2>&1 || createdb "$PGDATABASE"
+exec pg_restore --exit-on-error --single-transaction --clean --if-exists --dbname=${quote(name)}`;
+}

@@ -22,7 +22,7 @@ async function fresh(): Promise<TestPostgres> {
 beforeAll(async () => {
   [source, trip] = await Promise.all([startPostgres('app', PASSWORD), startTrip()]);
   await source.query('create database shop');
-  await source.query('create database "odd ""na\'me"');
+  await source.query('create database "odd ""na\'me=1"');
   await source.query(
     `create role reporter login password '${REPORTER}'; create role "the boss"; grant "the boss" to reporter`,
   );
@@ -35,8 +35,8 @@ beforeAll(async () => {
     'shop',
   );
   await source.query(
-    `create table notes as select 'é' as text; alter database "odd ""na'me" set work_mem = '5MB'`,
-    `odd "na'me`,
+    `create table notes as select 'é' as text; alter database "odd ""na'me=1" set work_mem = '5MB'`,
+    `odd "na'me=1`,
   );
   await source.query('create table in_postgres as select 1 as one');
 });
@@ -65,7 +65,7 @@ describe('preset postgresql', () => {
         [ORDERS, 'shop'],
         ["select viewname from pg_views where schemaname = 'public'", 'shop'],
         ["select tableowner from pg_tables where tablename = 'orders'", 'shop'],
-        ['select text from notes', `odd "na'me`],
+        ['select text from notes', `odd "na'me=1`],
         ['select one from in_postgres', 'postgres'],
         [
           "select rolname, rolsuper, rolcanlogin from pg_roles where rolname !~ '^pg_' order by 1",
@@ -101,7 +101,7 @@ describe('preset postgresql', () => {
   test('saves one database alone, into a server that does not have it yet', async () => {
     const rule = {
       preset: 'postgresql',
-      database: `odd "na'me`,
+      database: `odd "na'me=1`,
       user: 'app',
       passwordEnv: 'DB_PASSWORD',
     } as const;
@@ -109,7 +109,7 @@ describe('preset postgresql', () => {
     const record = await trip.save(inside(source, 'debian', env), rule);
     await fresh();
     await trip.restore(inside(target, 'debian', env), record);
-    expect(await target.query('select text from notes', `odd "na'me`)).toBe('é');
+    expect(await target.query('select text from notes', `odd "na'me=1`)).toBe('é');
     expect(await target.query('select count(*) from pg_database')).toBe('5');
     expect(
       (await trip.restoreCut(inside(target, 'debian', env), record, bytes => bytes.length - 20)).exitCode,
