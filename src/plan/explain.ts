@@ -102,10 +102,7 @@ export function explainPlan(plan: Plan, {mode = 'drill', into}: ExplainOptions =
     fresh
       ? `Take a snapshot of ${source.include.namespaces.join(', ')} from ${source.kubeconfig.context === undefined ? 'the current context' : `context ${source.kubeconfig.context}`} into ${spec.repository.url}.`
       : `Use the ${spec.recoveryPoint.id ?? 'latest'} snapshot in ${spec.repository.url}.`,
-    ...dumps.map(
-      volume =>
-        `Save the data of ${JSON.stringify(volume.select)} by its dump command, ${shorten(volume.dump?.command.join(' ') ?? '')}.`,
-    ),
+    ...dumps.map(volume => `Save the data of ${JSON.stringify(volume.select)} by ${howOf(volume.dump)}.`),
     into === undefined
       ? `T0: the recovery is declared. Bring up a fresh cluster with ${target.terraform.dir} and check that it is not the source and is empty.`
       : `T0: the recovery is declared. Recover into ${into}, which a person confirms.`,
@@ -121,6 +118,13 @@ export function explainPlan(plan: Plan, {mode = 'drill', into}: ExplainOptions =
     `${mode === 'drill' ? 'Destroy the target' : 'The target stays, and is in service'}. The objectives are RTO ${formatDuration(objectives.rto)} and RPO ${formatDuration(objectives.rpo)}.`,
   ];
 }
+
+type Dump = Plan['spec']['source']['volumes'][number]['dump'];
+
+const howOf = (dump: Dump) =>
+  dump?.preset === undefined
+    ? `its dump command, ${shorten(dump?.command?.join(' ') ?? '')}`
+    : `preset ${dump.preset}${dump.database === undefined ? '' : `, database ${dump.database} alone`}`;
 
 type Hook = NonNullable<Plan['spec']['source']['hooks']>[number];
 

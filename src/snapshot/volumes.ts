@@ -6,6 +6,7 @@ import {PraError} from '../errors.ts';
 import {arrayAt, at, stringAt, stringsAt} from '../std/json-at.ts';
 import {type CsiClaim, type CsiSettings, driverOf} from '../volume/csi.ts';
 import type {DumpRequest} from '../volume/dump.ts';
+import {dumpCommands} from '../volume/dump-commands.ts';
 import {type Identity, identityOfPod} from '../volume/mover/identity.ts';
 import {claimsOfPod, MOVER_LABEL, volumesOfClaim} from '../volume/mover/job.ts';
 import {podSpecIn} from './pod-spec.ts';
@@ -281,6 +282,7 @@ function dumpRequests(
       next: [`kubectl get pods -A -l '${selectorText(rule.select ?? '')}'`],
     });
   }
+  const {command, restore: restoreCommand} = dumpCommands(dump);
   const byWorkload = Map.groupBy(running, pod => `${pod.metadata.namespace}/${workloadOf(pod, owners)}`);
   return [...byWorkload.values()].flatMap(([pod, ...others]) => {
     if (!pod) return [];
@@ -293,8 +295,8 @@ function dumpRequests(
         pod: pod.metadata.name,
         container: dump.container ?? stringAt(arrayAt(pod, 'spec', 'containers')[0], 'name') ?? '',
         pvcs: [...pvcs].sort(),
-        command: dump.command,
-        restoreCommand: dump.restore,
+        command,
+        restoreCommand,
       },
     ];
   });

@@ -192,3 +192,16 @@ export const TEST_TOOLS = [
   'csi-snapshotter',
   'csi-provisioner',
 ] as const;
+
+/** For the tests: databases, from packages that start no service; what compares trees; what a driver of volumes needs. */
+export const TEST_PROGRAMS: readonly SystemTool[] = [
+  {name: 'mariadbd', package: 'mariadb-server-core'},
+  {name: 'mariadb-dump', package: 'mariadb-client'},
+  {name: 'redis-cli', package: 'redis-tools'},
+  // The server of Redis under another name: the package redis-server adds but a link, and a service.
+  {name: 'redis-check-rdb', package: 'redis-tools'},
+  {name: 'rsync', package: 'rsync'},
+  {name: 'setfattr', package: 'attr'},
+  {name: 'mkfs.ext4', package: 'e2fsprogs'},
+  {name: 'fsfreeze', package: 'util-linux'},
+];

@@ -10,6 +10,7 @@ import {
   NODE_TOOLS,
   RESTIC,
   type SystemTool,
+  TEST_PROGRAMS,
   TEST_TOOLS,
 } from './catalogue.ts';
 import type {Check, Need} from './check.ts';
@@ -104,7 +105,10 @@ export async function checkGo(missing: readonly string[], signal?: AbortSignal):
 
 /** What comes as Debian packages. */
 export async function checkPackages(signal?: AbortSignal): Promise<Check[]> {
-  const tools = NODE_TOOLS.map(tool => checkSystemTool(tool, 'local target', signal));
+  const tools = [
+    ...NODE_TOOLS.map(tool => checkSystemTool(tool, 'local target', signal)),
+    ...TEST_PROGRAMS.map(tool => checkSystemTool(tool, 'tests', signal)),
+  ];
   const cni = existsSync(join(CNI.folder, CNI.plugin));
   const check = {name: 'CNI plugins', group: 'packages', needed: 'local target'} as const;
   return [

@@ -91,6 +91,16 @@ describe('a plan', () => {
     expect(latest.join()).not.toContain('hook cp');
   });
 
+  test('tells a preset by its name', async () => {
+    const {plan} = await load(
+      planWith(
+        'include: {',
+        'volumes: [{select: {a: b}, method: dump, dump: {preset: mysql, database: shop}}]\n    include: {',
+      ),
+    );
+    expect(explainPlan(plan)).toContain('Save the data of {"a":"b"} by preset mysql, database shop alone.');
+  });
+
   test('of a snapshot that exists is explained without one being taken', async () => {
     const {plan} = await load(`${PLAN}  recoveryPoint: {policy: id, id: 01KAR3}\n`);
     expect(explainPlan(plan)[0]).toBe('Use the 01KAR3 snapshot in file:///backups.');

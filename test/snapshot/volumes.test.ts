@@ -126,6 +126,13 @@ describe('planVolumes', () => {
     ]);
   });
 
+  test('turns a preset into commands that stand for themselves', async () => {
+    const preset: VolumeRule = {...rule({app: 'db'}), dump: {preset: 'redis', passwordEnv: 'CACHE_PASSWORD'}};
+    const [target] = await plan([preset, rule('app=files'), ...waived]);
+    expect(target?.command).toEqual(['sh', '-c', expect.stringContaining('--rdb -')]);
+    expect(target?.restoreCommand).toEqual(['sh', '-c', expect.stringContaining('first CACHE_PASSWORD')]);
+  });
+
   test('names every claim that no rule saves', async () => {
     await expect(plan([rule({app: 'db'})])).rejects.toThrow(
       /PersistentVolumeClaim shop\/cache, PersistentVolumeClaim shop\/uploads/,

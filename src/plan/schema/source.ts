@@ -1,6 +1,6 @@
 import {z} from 'zod';
+import {dump} from './dump.ts';
 import {
-  command,
   evenIfWrong,
   kind,
   name,
@@ -62,12 +62,6 @@ const hook = z.strictObject({
     .describe('Whether its failure, or that no pod runs, fails the snapshot'),
 });
 
-const dump = z.strictObject({
-  container: z.string().optional().describe('Container in which the commands run; the first one by default'),
-  command: command.describe('Writes the dump to its stdout'),
-  restore: command.describe('Reads the dump from its stdin; must fail when the dump is not whole'),
-});
-
 const csi = z.strictObject({
   snapshotClass: name
     .optional()
@@ -98,13 +92,13 @@ const volume = z
     method: z
       .enum(['csi', 'filesystem', 'dump', 'none'])
       .describe('How the data is saved: by CSI snapshots, file by file, by a dump, or not at all'),
-    dump: dump.optional().describe('Commands of method dump'),
+    dump: dump.optional().describe('How method dump saves and brings back: a preset, or commands'),
     csi: csi.optional().describe('How the snapshots of method csi are taken'),
     reason: z.string().min(1).optional().describe('Why method none is right; goes into the evidence'),
   })
   .refine(value => value.method !== 'dump' || value.dump !== undefined, {
     ...evenIfWrong,
-    error: 'method dump needs `dump` with its commands',
+    error: 'method dump needs `dump` with a preset or commands',
     path: ['dump'],
   })
   .refine(value => value.method === 'dump' || value.dump === undefined, {
