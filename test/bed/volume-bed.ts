@@ -89,7 +89,7 @@ export async function startVolumeBed(images: readonly string[] = []): Promise<Vo
           );
           return stringAt(mine, 'spec', 'hostPath', 'path') ?? stringAt(mine, 'spec', 'local', 'path');
         },
-        {waitingFor: `the volume of ${claim}`, timeoutMs: 10_000},
+        {waitingFor: `the volume of ${claim}`, timeoutMs: 60_000},
       ),
     remove: async namespace => {
       await deleteObject(cluster, CORE_TYPES.Namespace, {name: namespace});

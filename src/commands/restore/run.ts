@@ -63,6 +63,7 @@ Exit codes: 0 complete; 3 incomplete, or refused before the first write; 1 error
     }),
     'allow-empty-volumes': Flags.boolean({
       description: 'let claims come back empty whose data the snapshot does not hold',
+      default: false,
     }),
     volumes: Flags.boolean({
       description: 'bring the data of claims back; --no-volumes leaves them empty',
