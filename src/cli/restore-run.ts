@@ -101,7 +101,13 @@ async function volumesOf(
 ): Promise<ExecuteOptions['volumes']> {
   if (request.withoutVolumes) return undefined;
   const claims = await planClaims(plan, root.volumes);
-  const dumps = root.volumes.filter(({method}) => method === 'dump').map(volumeName);
+  const restored = new Set(plan.waves.flatMap(({items}) => items.map(item => placeOf(item.origin ?? item))));
+  const dumps = root.volumes
+    .filter(
+      ({method, namespace, pvcs}) =>
+        method === 'dump' && pvcs.some(name => restored.has(placeOf({namespace, name}))),
+    )
+    .map(volumeName);
   if (dumps.length > 0)
     note(`dumps come back with pra recover or a drill, when their workloads run: ${dumps.join(', ')}`);
   if (claims.length === 0) return undefined;
@@ -115,6 +121,8 @@ async function volumesOf(
   });
   return {claims, filling};
 }
+
+const placeOf = ({namespace, name}: {namespace: string; name: string}) => `${namespace}/${name}`;
 
 /** @throws PraError RESTORE_REFUSED when the restore could not be whole, and nobody said to begin nevertheless */
 function refuseUnwhole({findings}: RestorePlan, {despiteFindings, note}: RunRestoreOptions): void {
