@@ -1,5 +1,5 @@
-import {createInterface} from 'node:readline';
 import type {Readable} from 'node:stream';
+import {StringDecoder} from 'node:string_decoder';
 import {z} from 'zod';
 import {PraError} from '../errors.ts';
 
@@ -44,30 +44,38 @@ export interface CompareOptions {
 }
 
 const MAX_DIFFERENCES = 10;
+/** A name and its extended attributes take no more. */
+const MAX_LINE_CHARS = 1 << 20;
 /** The kernel's own labels of a file, which belong to the policy of the node. */
 const NODE_XATTRS = /^(security\.selinux|security\.ima|security\.evm|trusted\.)/;
 
-/** Reads a manifest line by line, so that one of millions of files needs no memory. @throws PraError VOLUME_RESTORE_FAILED */
+/**
+ * Reads a manifest line by line, so that one of millions of files needs no memory.
+ * @throws PraError VOLUME_RESTORE_FAILED for what is none; what its source is destroyed with, also when that breaks off
+ */
 export async function* readManifest(stream: Readable): AsyncGenerator<ManifestEntry> {
-  // readline swallows an error of its input, so that a manifest that broke off would look whole.
-  let failure: unknown;
-  stream.once('error', error => {
-    failure = error;
-  });
-  for await (const line of createInterface({input: stream, crlfDelay: Number.POSITIVE_INFINITY})) {
-    if (line === '') continue;
-    yield parseEntry(line);
+  let rest = '';
+  const decoder = new StringDecoder('utf8');
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.write(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    // It comes from a cluster, which may send a line without end.
+    if (rest.length > MAX_LINE_CHARS) throw unreadable();
+    for (const line of lines) yield parseEntry(line);
   }
-  if (failure !== undefined) throw failure;
+  if (rest !== '') throw unreadable();
 }
 
 function parseEntry(line: string): ManifestEntry {
   try {
     return entrySchema.parse(JSON.parse(line));
   } catch (error) {
-    throw new PraError('VOLUME_RESTORE_FAILED', 'the manifest of a volume cannot be read', {cause: error});
+    throw unreadable(error);
   }
 }
+
+const unreadable = (cause?: unknown) =>
+  new PraError('VOLUME_RESTORE_FAILED', 'the manifest of a volume cannot be read', {cause});
 
 /** The name, each byte a character: what manifests are ordered by, folder by folder. */
 const nameOf = ({path, path64}: ManifestEntry): string =>

@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {PassThrough, Transform} from 'node:stream';
+import {PassThrough, Transform, Writable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import type {Cluster} from '../cluster/client.ts';
 import {messageOf, PraError} from '../errors.ts';
@@ -66,6 +66,7 @@ export type SavedClaim = Pick<
 
 const ATTEMPTS = 3;
 const PAUSE_MS = 2000;
+const MAX_CLOCK_CHARS = 64;
 /** Some files could not be read. */
 const INCOMPLETE = 3;
 
@@ -225,11 +226,15 @@ function requireSaved(claim: string, {exitCode, saved, errors}: PodResticResult)
 }
 
 async function clockOf(mover: Mover, signal: AbortSignal): Promise<string> {
-  const stdout = new PassThrough();
-  const chunks: Buffer[] = [];
-  stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  let text = '';
+  const stdout = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      text = (text + chunk.toString('utf8')).slice(0, MAX_CLOCK_CHARS);
+      done();
+    },
+  });
   await mover.run(['now'], {stdout, signal});
-  const text = Buffer.concat(chunks).toString('utf8').trim();
+  text = text.trim();
   if (!/^\d{1,20}$/.test(text))
     throw new PraError('EXEC_FAILED', 'the clock of the node could not be read', {why: text});
   return text;

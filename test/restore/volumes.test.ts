@@ -3,7 +3,7 @@ import {mkdir, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
-import {afterAll, beforeAll, expect, test} from 'vitest';
+import {afterAll, beforeAll, expect, test, vi} from 'vitest';
 import {z} from 'zod';
 import {applyObject} from '../../src/cluster/apply.ts';
 import {connectCluster} from '../../src/cluster/client.ts';
@@ -15,6 +15,7 @@ import {runPra, startPra} from '../bed/cli.ts';
 import {claimObject, idlePod, namespaceObject, startVolumeBed, type VolumeBed} from '../bed/volume-bed.ts';
 
 const run = promisify(execFile);
+vi.setConfig({testTimeout: 180_000});
 let bed: VolumeBed;
 let dir: string;
 let source: string;
@@ -206,4 +207,34 @@ test('files come out of the snapshot, and nothing that is there is overwritten',
   const outside = await pra('restore', 'files', 'latest', 'uploads', '/../x', '--to', to, '-f', plan);
   expect(outside.exitCode).toBe(2);
   expect(await readdir(to)).toEqual(['d4', 'f7']);
+});
+
+test('volumes are copied into another repository, with a key of its own, and forgotten there', async () => {
+  const to = `file://${join(dir, 'copy of it')}`.replaceAll(' ', '-');
+  const copied = await runPra(['repository', 'copy', '--to', to, '-f', plan, '--json'], env());
+  expect(copied.exitCode, copied.stderr).toBe(0);
+  const there = ['--repository', to];
+  const found = join(dir, 'found in the copy');
+  const file = await pra('restore', 'files', 'latest', 'uploads', '/d9', '--to', found, ...there);
+  expect(file.exitCode, file.stderr).toBe(0);
+  expect(await readFile(join(found, 'd9', 'f3'), 'utf8')).toBe(
+    await readFile(join(source, 'd9', 'f3'), 'utf8'),
+  );
+  const {exitCode, document, stderr} = await restored(
+    ...['restore', 'run', 'latest', ...there, '--to-kubeconfig', bed.kubeconfig],
+    ...['--map-namespace', 'shop=from-copy', '--confirm', bed.name],
+  );
+  expect(exitCode, stderr).toBe(0);
+  expect(document?.volumes).toHaveLength(1);
+  expect(await differences('from-copy')).toBe('');
+  const snapshots = () => readdir(join(to.slice('file://'.length), 'volumes', 'snapshots'));
+  expect(await snapshots()).toHaveLength(2);
+  const pruned = await pra('repository', 'prune', ...there);
+  expect(pruned.exitCode, pruned.stderr).toBe(0);
+  expect(await snapshots()).toHaveLength(2);
+  const [id] = z.object({copied: z.array(z.string())}).parse(JSON.parse(copied.stdout)).copied;
+  const forgotten = await pra('snapshot', 'forget', id ?? '', ...there);
+  expect(forgotten.exitCode, forgotten.stderr).toBe(0);
+  await pra('repository', 'prune', ...there);
+  expect(await snapshots()).toEqual([]);
 });
