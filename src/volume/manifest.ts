@@ -99,25 +99,52 @@ export async function compareManifests(
     result.differing += 1;
     if (result.differences.length < MAX_DIFFERENCES) result.differences.push(text);
   };
-  const unstableFolders = new Set<string>();
   const [left, right] = [saved[Symbol.asyncIterator](), restored[Symbol.asyncIterator]()];
-  let [a, b] = [await nextOf(left, result.expected), await nextOf(right, result.found)];
-  while (a || b) {
-    const order = a && b ? comparePaths(nameOf(a), nameOf(b)) : a ? -1 : 1;
-    if (a && order <= 0 && a.unstable && a.type === 'dir') unstableFolders.add(nameOf(a));
-    if (a && order < 0) {
-      if (!a.unstable) differ(`${shown(a)} is missing`);
-      a = await nextOf(left, result.expected);
-    } else if (b && order > 0) {
-      if (!unstableFolders.has(folderOf(nameOf(b)))) differ(`${shown(b)} was not in the volume`);
-      b = await nextOf(right, result.found);
-    } else if (a && b) {
-      const fields = differingFields(a, b, options);
-      if (fields.length > 0) differ(`${shown(a)} has another ${fields.join(', ')}`);
-      [a, b] = [await nextOf(left, result.expected), await nextOf(right, result.found)];
+  const tolerance = new Tolerance();
+  try {
+    let [a, b] = [await nextOf(left, result.expected), await nextOf(right, result.found)];
+    while (a || b) {
+      const order = a && b ? comparePaths(nameOf(a), nameOf(b)) : a ? -1 : 1;
+      if (a && order < 0) {
+        if (!tolerance.missing(a)) differ(`${shown(a)} is missing`);
+        a = await nextOf(left, result.expected);
+      } else if (b && order > 0) {
+        if (!tolerance.added(b)) differ(`${shown(b)} was not in the volume`);
+        b = await nextOf(right, result.found);
+      } else if (a && b) {
+        tolerance.note(a);
+        const fields = differingFields(a, b, options);
+        if (fields.length > 0) differ(`${shown(a)} has another ${fields.join(', ')}`);
+        [a, b] = [await nextOf(left, result.expected), await nextOf(right, result.found)];
+      }
     }
+    return result;
+  } finally {
+    // Whoever sends one of them would wait for its reader.
+    await Promise.all([left.return?.(), right.return?.()]);
   }
-  return result;
+}
+
+/** What may differ of a volume that was in use: entries that came or went in a folder that changed, and all below them. */
+class Tolerance {
+  readonly #changed = new Set<string>();
+  readonly #gone = new Set<string>();
+
+  note(entry: ManifestEntry): void {
+    if (entry.unstable && entry.type === 'dir') this.#changed.add(nameOf(entry));
+  }
+
+  missing(entry: ManifestEntry): boolean {
+    const isTolerated = entry.unstable === true || this.#gone.has(folderOf(nameOf(entry)));
+    if (isTolerated && entry.type === 'dir') this.#gone.add(nameOf(entry));
+    return isTolerated;
+  }
+
+  added(entry: ManifestEntry): boolean {
+    const isTolerated = this.#changed.has(folderOf(nameOf(entry)));
+    if (isTolerated && entry.type === 'dir') this.#changed.add(nameOf(entry));
+    return isTolerated;
+  }
 }
 
 async function nextOf(
