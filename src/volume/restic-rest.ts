@@ -33,7 +33,8 @@ export const MAX_BODY_BYTES = 192 << 20;
 /**
  * Serves restic's repository out of the folder `volumes/` of a store, in the layout that restic itself uses there, so that
  * restic on this machine and restic behind this see the same repository. What the store cannot do is status 500 with the
- * reason as text, which restic tries again; `onError` is told, since restic shows no more than the status.
+ * reason as text, which restic tries again; `onError` is told, since restic shows no more than the status, and `onAnswer` of
+ * all that went well.
  */
 export async function answerRestic(
   store: Store,
@@ -42,13 +43,16 @@ export async function answerRestic(
     access: RestAccess;
     signal?: AbortSignal | undefined;
     onError?: ((error: PraError) => void) | undefined;
+    onAnswer?: (() => void) | undefined;
   },
 ): Promise<RestAnswer> {
   const place = placeOf(request.path);
   if (!place) return {status: 404};
   if (!isAllowed(request.method, place, options.access)) return {status: 403};
   try {
-    return await answer(store, request, place, options.signal);
+    const found = await answer(store, request, place, options.signal);
+    options.onAnswer?.();
+    return found;
   } catch (error) {
     if (!(error instanceof PraError)) throw error;
     if (error.code === 'STORE_MISSING') return {status: 404};

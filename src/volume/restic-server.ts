@@ -22,8 +22,10 @@ export function serveRestic(options: {
   output: Writable;
   signal?: AbortSignal | undefined;
   onError?: ((error: PraError) => void) | undefined;
+  /** The store did what it was asked for. */
+  onAnswer?: (() => void) | undefined;
 }): {close(): void} {
-  const {store, access, signal, onError} = options;
+  const {store, access, signal, onError, onAnswer} = options;
   const server = createServer({
     settings: {initialWindowSize: STREAM_WINDOW_BYTES, maxConcurrentStreams: 64},
     // Only restic is at the other end, and its bodies are larger than those of a web page.
@@ -43,7 +45,7 @@ export function serveRestic(options: {
       range: headers.range,
       body: () => bodyOf(stream),
     };
-    answerRestic(store, request, {access, signal, onError}).then(
+    answerRestic(store, request, {access, signal, onError, onAnswer}).then(
       answer => send(stream, answer),
       () => stream.close(),
     );

@@ -10,12 +10,11 @@ import type {Store} from '../repository/store.ts';
 import {type ProcessResult, runProcess} from '../std/process.ts';
 import {resolveTool} from '../tool/resolve.ts';
 import {type Environment, resticEnvironment} from './restic-environment.ts';
+import {CONFIG, watchStall} from './stall.ts';
 
 const STDERR_BYTES = 16 * 1024;
 const QUICK_TIMEOUT_MS = 120_000;
 const STALL_MS = 120_000;
-/** restic makes it last, so that its repository exists when this does. */
-const CONFIG = 'volumes/config';
 
 /** What restic says of a lock that it may not write, at its first attempt and at its last. */
 const LOCK_REFUSED = /<lock\/\w+>\)[^\n]*denied|unable to create lock[\s\S]*denied/i;
@@ -319,36 +318,21 @@ async function dump(
   }
 }
 
-/**
- * A signal that aborts with that of the caller, and when nothing moves any more and the store does not answer either:
- * restic alone would go on trying for a quarter of an hour. restic ends with it, also when it has all of its input.
- */
+/** As `watchStall`; restic ends with the signal, also when it has all of its input. */
 function watchProgress(
-  program: Program,
+  {store, stallMs}: Program,
   child: ChildProcess,
   meter: Meter,
   signal: AbortSignal,
 ): {signal: AbortSignal; stop(): void} {
-  const lost = new AbortController();
-  const either = AbortSignal.any([signal, lost.signal]);
+  const watch = watchStall(store, {stallMs, signal, moved: () => meter.bytes});
   const kill = () => void child.kill('SIGKILL');
-  either.addEventListener('abort', kill, {once: true});
-  let seen = meter.bytes;
-  let asking = false;
-  const timer = setInterval(async () => {
-    const moved = meter.bytes !== seen;
-    seen = meter.bytes;
-    if (moved || asking) return;
-    asking = true;
-    await program.store.has(CONFIG, {signal: either}).catch((error: unknown) => lost.abort(error));
-    asking = false;
-  }, program.stallMs);
-  timer.unref();
+  watch.signal.addEventListener('abort', kill, {once: true});
   const stop = () => {
-    clearInterval(timer);
-    either.removeEventListener('abort', kill);
+    watch.stop();
+    watch.signal.removeEventListener('abort', kill);
   };
-  return {signal: either, stop};
+  return {signal: watch.signal, stop};
 }
 
 /** Why it was stopped, rather than that it was. */

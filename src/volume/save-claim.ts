@@ -2,12 +2,13 @@ import {createHash} from 'node:crypto';
 import {PassThrough, Transform, Writable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import type {Cluster} from '../cluster/client.ts';
-import {messageOf, PraError} from '../errors.ts';
+import {type ErrorCode, messageOf, PraError} from '../errors.ts';
 import type {ClaimRecord} from '../repository/snapshot-root.ts';
 import {sleep} from '../std/wait.ts';
 import {countEntry, emptyCount, type ManifestCount, readManifest} from './manifest.ts';
 import {type Identity, identityText, ROOT} from './mover/identity.ts';
 import type {MoverJob, Placement} from './mover/job.ts';
+import {MoverLost} from './mover/lost.ts';
 import {Mover, useMover, withMover} from './mover/mover.ts';
 import {type ByteProgress, isFinal, type PodResticResult, resticInPod} from './mover/restic.ts';
 import type {MoverSettings} from './mover/settings.ts';
@@ -146,22 +147,11 @@ class Unreadable extends PraError {
 const isRefusedTo = (error: unknown) =>
   error instanceof Unreadable || (error instanceof PraError && error.code === 'MOVER_DENIED');
 
-/** Whether another pod may do what this one could not. */
-export function isWorthAnother(error: unknown): boolean {
-  if (error instanceof Unreadable) return false;
-  if (!(error instanceof PraError)) return true;
-  if (error.code === 'MOVER_FAILED')
-    return /evicted|preempt|deleted|being deleted|OOM|node|shutdown|ended while/i.test(
-      `${error.message} ${error.why ?? ''}`,
-    );
-  return [
-    'EXEC_FAILED',
-    'STORE_UNREACHABLE',
-    'STORE_FAILED',
-    'RESTIC_FAILED',
-    'CLUSTER_UNREACHABLE',
-  ].includes(error.code);
-}
+/** Whether another pod may do what this one could not. The store has been tried for long enough when it is to blame. */
+export const isWorthAnother = (error: unknown): boolean =>
+  error instanceof MoverLost || (error instanceof PraError && AGAIN.has(error.code));
+
+const AGAIN = new Set<ErrorCode>(['EXEC_FAILED', 'RESTIC_FAILED', 'CLUSTER_UNREACHABLE']);
 
 /** The Job that reads a claim. */
 export function saveJob(

@@ -5,7 +5,7 @@ import type {Repository} from '../repository/repository.ts';
 import {credentialSource} from '../repository/s3/credentials.ts';
 import {endpointOf} from '../repository/s3/endpoint.ts';
 import type {Mover} from './mover/mover.ts';
-import type {MoverSettings} from './mover/settings.ts';
+import {type MoverSettings, moverTimes} from './mover/settings.ts';
 import {s3Environment} from './restic-environment.ts';
 import type {RestAccess} from './restic-rest.ts';
 
@@ -15,7 +15,7 @@ export type StoreCredentialsOptions = Pick<OpenStoreOptions, 'profile' | 'creden
 export interface StoreLinkOptions {
   repository: Repository;
   store?: OpenStoreOptions | undefined;
-  settings: Pick<MoverSettings, 'transport' | 'credentials'>;
+  settings: Pick<MoverSettings, 'transport' | 'credentials' | 'times'>;
 }
 
 /** How restic in one pod gets at its repository. */
@@ -26,10 +26,13 @@ export type PodLink =
 /** Chooses how pods get at the repository, and gives each what it needs for it. */
 export class StoreLink {
   readonly repository: Repository;
+  /** Nothing moves, until the store is asked whether it is still there. */
+  readonly stallMs: number;
   readonly #options: StoreLinkOptions;
 
   constructor(options: StoreLinkOptions) {
     this.repository = options.repository;
+    this.stallMs = moverTimes(options.settings).stallMs;
     this.#options = options;
     if (options.settings.transport === 'direct' && !this.#isBucket)
       throw new PraError('USAGE', 'pods cannot reach a repository in a folder by themselves', {
@@ -46,7 +49,7 @@ export class StoreLink {
    * `direct` when the plan says so, or when nothing speaks against it: a bucket that the pod reaches, and credentials that
    * end or that the plan made for pods. Keys of a user that do not end never go into a cluster unasked.
    */
-  async to(mover: Mover, access: RestAccess, signal: AbortSignal): Promise<PodLink> {
+  async to(mover: Pick<Mover, 'run'>, access: RestAccess, signal: AbortSignal): Promise<PodLink> {
     const password = {RESTIC_PASSWORD: this.repository.volumePassword(), RESTIC_PROGRESS_FPS: '1'};
     if (!(await this.#isDirect(mover, signal)))
       return {kind: 'stream', access, env: {...password, RESTIC_REPOSITORY: 'rclone:pra'}};
@@ -68,7 +71,7 @@ export class StoreLink {
       : store;
   }
 
-  async #isDirect(mover: Mover, signal: AbortSignal): Promise<boolean> {
+  async #isDirect(mover: Pick<Mover, 'run'>, signal: AbortSignal): Promise<boolean> {
     const {transport, credentials} = this.#options.settings;
     if (transport !== 'auto' || !this.#isBucket) return transport === 'direct';
     if (!credentials) {

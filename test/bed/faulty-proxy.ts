@@ -8,7 +8,7 @@ export interface FaultyProxy {
   /** `METHOD path` of each. */
   lines(): string[];
   /** Taken from the front, one for each request; then all go through. */
-  next: ('lose the answer' | 'cut the answer' | {status: number; code: string})[];
+  next: ('pass' | 'lose the answer' | 'cut the answer' | {status: number; code: string})[];
   stop(): Promise<void>;
 }
 

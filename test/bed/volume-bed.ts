@@ -16,6 +16,7 @@ import {waitFor} from '../../src/std/wait.ts';
 import {MOVER_LABEL} from '../../src/volume/mover/job.ts';
 import type {MoverSettings} from '../../src/volume/mover/settings.ts';
 import {openRestic, type Restic} from '../../src/volume/restic.ts';
+import {type FaultyStore, makeFaulty} from './faulty-store.ts';
 import {startLocalCluster} from './local-cluster.ts';
 
 export const SETTINGS: MoverSettings = {
@@ -34,7 +35,10 @@ export interface VolumeBed {
   kubeconfig: string;
   name: string;
   /** Makes a repository at a URL; in a folder of its own without one. */
-  keep(url?: string, store?: OpenStoreOptions): Promise<{repository: Repository; restic: Restic}>;
+  keep(
+    url?: string,
+    store?: OpenStoreOptions,
+  ): Promise<{repository: Repository; restic: Restic; store: FaultyStore}>;
   /** Creates objects and waits until the workloads and pods among them are healthy. */
   create(...objects: KubeObject[]): Promise<void>;
   /** The folder of this machine that a claim's volume is; the volume must be of class local-path. */
@@ -47,10 +51,17 @@ export interface VolumeBed {
 }
 
 /** A real cluster whose volumes are folders of this machine, so that a test looks into them past Kubernetes. */
-export async function startVolumeBed(images: readonly string[] = []): Promise<VolumeBed> {
+export async function startVolumeBed({
+  images = [],
+  isolated = true,
+}: {
+  images?: readonly string[];
+  /** Pods have no way out, as a drill wants it. */
+  isolated?: boolean;
+} = {}): Promise<VolumeBed> {
   const signal = AbortSignal.timeout(170_000);
   const dir = await mkdtemp(join(tmpdir(), 'pra-volumes-'));
-  const local = await startLocalCluster({images: [await moverImage({signal}), ...images]});
+  const local = await startLocalCluster({images: [await moverImage({signal}), ...images], isolated});
   const cluster = await connectCluster({kubeconfig: local.kubeconfig});
   let repositories = 0;
   return {
@@ -59,10 +70,13 @@ export async function startVolumeBed(images: readonly string[] = []): Promise<Vo
     name: local.name,
     keep: async (url, store) => {
       repositories += 1;
-      const opened = await openStore(url ?? `file://${join(dir, `repository-${repositories}`)}`, store);
+      const opened = makeFaulty(
+        await openStore(url ?? `file://${join(dir, `repository-${repositories}`)}`, store),
+      );
       const repository = await initRepository(opened, {passphrase: 'correct horse'});
       return {
         repository,
+        store: opened,
         restic: await openRestic({repository, store, signal: new AbortController().signal}),
       };
     },
@@ -148,14 +162,24 @@ export const claimObject = (
 });
 
 /** A pod under the restricted Pod Security Standard that mounts a claim and does nothing. */
-export const idlePod = (namespace: string, name: string, claim: string, uid = 1000): KubeObject => ({
+export const idlePod = (
+  namespace: string,
+  name: string,
+  claim: string,
+  {uid = 1000, fsGroup}: {uid?: number; fsGroup?: number} = {},
+): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: {name, namespace, labels: {app: name}},
   spec: {
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 0,
-    securityContext: {runAsNonRoot: true, runAsUser: uid, seccompProfile: {type: 'RuntimeDefault'}},
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: uid,
+      ...(fsGroup === undefined ? {} : {fsGroup}),
+      seccompProfile: {type: 'RuntimeDefault'},
+    },
     containers: [
       {
         name: 'main',

@@ -16,94 +16,16 @@ import {
 import {join} from 'node:path';
 import {promisify} from 'node:util';
 import {afterAll, beforeAll, expect, test} from 'vitest';
-import type {ClaimRecord} from '../../src/repository/snapshot-root.ts';
-import {VolumeSaving} from '../../src/snapshot/save-volumes.ts';
-import {compileSelect} from '../../src/snapshot/select.ts';
 import type {VolumeRule} from '../../src/snapshot/volume-rule.ts';
-import {planVolumes} from '../../src/snapshot/volumes.ts';
-import {type FilledClaim, fillClaims} from '../../src/volume/fill-claims.ts';
-import type {MoverSettings} from '../../src/volume/mover/settings.ts';
-import type {Restic} from '../../src/volume/restic.ts';
-import {StoreLink} from '../../src/volume/store-link.ts';
-import {
-  claimObject,
-  idlePod,
-  namespaceObject,
-  SETTINGS,
-  startVolumeBed,
-  type VolumeBed,
-} from '../bed/volume-bed.ts';
+import {claimObject, idlePod, namespaceObject, startVolumeBed, type VolumeBed} from '../bed/volume-bed.ts';
+import {differences, fillVolume, saveVolume} from './saving.ts';
 
 let bed: VolumeBed;
 const run = promisify(execFile);
-const {signal} = new AbortController();
-let snapshots = 0;
-
 beforeAll(async () => {
   bed = await startVolumeBed();
 });
 afterAll(() => bed.stop());
-
-async function save(
-  restic: Restic,
-  rules: VolumeRule[],
-  namespace: string,
-  settings: MoverSettings = SETTINGS,
-): Promise<ClaimRecord[]> {
-  const {cluster} = bed;
-  const selection = compileSelect({namespaces: [namespace], clusterScoped: 'none'});
-  const plan = await planVolumes({cluster, rules, selection, signal});
-  snapshots += 1;
-  const saving = new VolumeSaving({
-    cluster,
-    plan,
-    engine: {restic, settings},
-    run: `snapshot-${snapshots}`,
-    signal,
-  });
-  try {
-    await saving.whileQuiet();
-    const records = await saving.afterwards();
-    return records.filter(record => record.method !== 'dump');
-  } finally {
-    await saving.end();
-  }
-}
-
-async function fill(
-  restic: Restic,
-  record: ClaimRecord,
-  namespace: string,
-  claim: string,
-  settings: MoverSettings = SETTINGS,
-): Promise<FilledClaim> {
-  const link = new StoreLink({repository: restic.repository, store: restic.store, settings});
-  const group = {namespace, claims: [{claim, record}], placement: {}};
-  const [filled] = await fillClaims(group, {
-    cluster: bed.cluster,
-    restic,
-    settings,
-    link,
-    run: 'restore-1',
-    signal,
-  });
-  if (!filled) throw new Error('nothing was filled');
-  return filled;
-}
-
-/** What an independent tool finds different between two trees: contents, types, owners, modes, times, links, xattrs. */
-async function differences(a: string, b: string): Promise<string> {
-  const {stdout} = await run('rsync', [
-    '-aHAXn',
-    '--checksum',
-    '--itemize-changes',
-    '--delete',
-    '--exclude=/lost+found',
-    `${a}/`,
-    `${b}/`,
-  ]);
-  return stdout;
-}
 
 const FILES = 10_000;
 const SPARSE_BYTES = 2 * 1024 ** 3;
@@ -156,8 +78,7 @@ test('10,000 files, a sparse one and all that a file system knows come back as t
   await makeTree(source);
   const {restic} = await bed.keep();
   const rules: VolumeRule[] = [{select: {app: 'app'}, method: 'filesystem'}];
-  const [record] = await save(restic, rules, namespace);
-  if (!record) throw new Error('nothing was saved');
+  const record = await saveVolume(bed, {restic, rules, namespace});
   expect(record).toMatchObject({
     method: 'filesystem',
     workload: 'Pod/app',
@@ -167,7 +88,7 @@ test('10,000 files, a sparse one and all that a file system knows come back as t
   expect(record.manifest.unstable).toBe(0);
   expect(record.manifest.files).toBeGreaterThan(FILES);
   await bed.create(claimObject(namespace, 'copy'));
-  const filled = await fill(restic, record, namespace, 'copy');
+  const filled = await fillVolume(bed, {restic, record, namespace, claim: 'copy'});
   expect(filled.comparison).toMatchObject({differing: 0, differences: []});
   const copy = await bed.folderOf(namespace, 'copy');
   expect(await differences(source, copy)).toBe('');

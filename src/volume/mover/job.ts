@@ -3,7 +3,7 @@ import type {KubeObject} from '../../cluster/object.ts';
 import type {Json, JsonObject} from '../../std/json.ts';
 import {arrayAt, objectAt, stringAt, stringsAt} from '../../std/json-at.ts';
 import {type Identity, type Purpose, securityOf} from './identity.ts';
-import type {MoverSettings} from './settings.ts';
+import {type MoverSettings, moverTimes} from './settings.ts';
 
 /** What everything that pra makes for a volume in a cluster is found by; a snapshot leaves it out. */
 export const MOVER_LABEL = 'pra.dev/mover';
@@ -40,11 +40,6 @@ export interface MoverJob {
   settings: MoverSettings;
 }
 
-/** How long a pod stays that nobody uses, because who started it was killed. */
-const IDLE = '10m';
-/** A Job that has ended goes, with all that it owns, also when nobody is there any more to delete it. */
-const TTL_S = 60;
-
 export const moverLabels = (job: Pick<MoverJob, 'purpose' | 'run'>): Record<string, string> => ({
   'app.kubernetes.io/name': 'pra-mover',
   'app.kubernetes.io/managed-by': 'pra',
@@ -66,6 +61,7 @@ export function moverName(job: Pick<MoverJob, 'purpose' | 'run' | 'namespace' | 
  */
 export function moverJob(name: string, job: MoverJob): KubeObject {
   const {namespace, claims, identity, purpose, settings} = job;
+  const {idleMs, endedMs} = moverTimes(settings);
   const labels = moverLabels(job);
   const security = securityOf(identity, purpose);
   const mounts: Json[] = claims.map(({path}, index) => ({
@@ -81,7 +77,7 @@ export function moverJob(name: string, job: MoverJob): KubeObject {
       backoffLimit: 0,
       completions: 1,
       activeDeadlineSeconds: Math.ceil(settings.timeoutMs / 1000),
-      ttlSecondsAfterFinished: TTL_S,
+      ttlSecondsAfterFinished: Math.ceil(endedMs / 1000),
       template: {
         metadata: {
           labels: {
@@ -107,7 +103,7 @@ export function moverJob(name: string, job: MoverJob): KubeObject {
               name: 'mover',
               image: settings.image,
               imagePullPolicy: 'IfNotPresent',
-              command: ['/pra-mover', 'wait', IDLE],
+              command: ['/pra-mover', 'wait', `${idleMs}ms`],
               env: [{name: 'TMPDIR', value: '/tmp'}],
               resources: {requests: settings.requests, limits: settings.limits},
               securityContext: security.container,

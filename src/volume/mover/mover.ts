@@ -1,25 +1,30 @@
 import type {Readable, Writable} from 'node:stream';
-import {createObject, deleteObject} from '../../cluster/apply.ts';
+import {createObject, deleteObject, readObject} from '../../cluster/apply.ts';
 import type {Cluster} from '../../cluster/client.ts';
 import {isApiError} from '../../cluster/client.ts';
 import {CORE_TYPES} from '../../cluster/core-types.ts';
 import {type ExecResult, execInPod} from '../../cluster/exec.ts';
 import {judgeHealth} from '../../cluster/health.ts';
 import {listAll} from '../../cluster/list.ts';
-import type {KubeObject, OwnerReference} from '../../cluster/object.ts';
-import {PraError} from '../../errors.ts';
-import {arrayAt, stringAt} from '../../std/json-at.ts';
+import type {KubeObject, OwnerReference, ResourceType} from '../../cluster/object.ts';
+import {messageOf, PraError} from '../../errors.ts';
+import {stringAt} from '../../std/json-at.ts';
 import {sleep, waitFor} from '../../std/wait.ts';
 import {type MoverJob, moverJob, moverName} from './job.ts';
+import {failed, isOverdue, isUp, MoverLost, told, whyLost} from './lost.ts';
+import {type MoverTimes, moverTimes} from './settings.ts';
 
-const START_TIMEOUT_MS = 5 * 60_000;
-const GONE_TIMEOUT_MS = 90_000;
+const LOOK_TIMEOUT_MS = 10_000;
 /** What waiting does not mend. */
 const FINAL = /ErrImageNeverPull|InvalidImageName|ImagePullBackOff|CreateContainerConfigError/;
 
+/** Exit codes from here on are signals: whoever ends a pod ends what runs in it. */
+const BY_SIGNAL = 128;
+/** Until the cluster tells that a pod whose command was ended is itself at its end. */
+const TOLD_MS = 5000;
+
 export interface MoverOptions {
   signal: AbortSignal;
-  startTimeoutMs?: number | undefined;
   onProgress?: ((message: string) => void) | undefined;
 }
 
@@ -29,11 +34,15 @@ export class Mover {
   readonly job: string;
   readonly uid: string;
   readonly #cluster: Cluster;
+  readonly #times: MoverTimes;
+  /** Ends what is run in the pod when it is seen that there is no pod any more. */
+  readonly #lost = new AbortController();
   #pod: string | undefined;
   #node: string | undefined;
 
-  private constructor(cluster: Cluster, job: KubeObject) {
+  private constructor(cluster: Cluster, job: KubeObject, times: MoverTimes) {
     this.#cluster = cluster;
+    this.#times = times;
     this.namespace = job.metadata.namespace ?? '';
     this.job = job.metadata.name;
     this.uid = job.metadata.uid ?? '';
@@ -45,7 +54,7 @@ export class Mover {
    */
   static async create(cluster: Cluster, job: MoverJob, {signal}: MoverOptions): Promise<Mover> {
     const made = await createObject(cluster, CORE_TYPES.Job, moverJob(moverName(job), job), {signal});
-    return new Mover(cluster, made);
+    return new Mover(cluster, made, moverTimes(job.settings));
   }
 
   /** Makes an object go when the Job does. */
@@ -62,7 +71,7 @@ export class Mover {
    * Waits until the pod runs.
    * @throws PraError MOVER_DENIED when the cluster does not let such a pod be, MOVER_FAILED with the reason why it does not run
    */
-  async started({signal, startTimeoutMs = START_TIMEOUT_MS, onProgress}: MoverOptions): Promise<void> {
+  async started({signal, onProgress}: MoverOptions): Promise<void> {
     let seen = 'no pod was made';
     let told = '';
     await waitFor(
@@ -80,14 +89,14 @@ export class Mover {
       },
       {
         waitingFor: `pod ${this.namespace}/${this.job}, which mounts the volume`,
-        timeoutMs: startTimeoutMs,
+        timeoutMs: this.#times.startMs,
         intervalMs: 200,
         lastSeen: () => seen,
         signal,
       },
     ).catch((error: unknown) => {
       if (!(error instanceof PraError) || error.code !== 'TIMEOUT') throw error;
-      throw failed(this, 'does not start', seen, error);
+      throw failed(this, 'does not start', seen, {cause: error});
     });
   }
 
@@ -118,11 +127,14 @@ export class Mover {
       signal,
     }).catch(() => []);
     const {reason} = judgeHealth(pod, {events});
-    if (phase === 'Failed' || phase === 'Succeeded') throw failed(this, 'ended before it was used', reason);
+    if (phase === 'Failed' || phase === 'Succeeded')
+      throw new MoverLost('MOVER_FAILED', ...told(this, 'ended before it was used', reason));
     if (FINAL.test(reason))
-      throw failed(this, 'cannot start', reason, undefined, [
-        'let the cluster have the image: spec.mover.image (docs/volumes.md, "The image of the movers")',
-      ]);
+      throw failed(this, 'cannot start', reason, {
+        next: [
+          'let the cluster have the image: spec.mover.image (docs/volumes.md, "The image of the movers")',
+        ],
+      });
     return reason;
   }
 
@@ -147,8 +159,11 @@ export class Mover {
     return pods.find(pod => pod.metadata.deletionTimestamp === undefined) ?? pods[0];
   }
 
-  /** Runs `/pra-mover` with these arguments. A command that ends with an error is a result. @throws PraError EXEC_FAILED */
-  run(
+  /**
+   * Runs `/pra-mover` with these arguments. A command that ends with an error is a result.
+   * @throws PraError EXEC_FAILED, MOVER_FAILED when the pod went meanwhile
+   */
+  async run(
     args: readonly string[],
     options: {
       signal: AbortSignal;
@@ -158,28 +173,70 @@ export class Mover {
     },
   ): Promise<ExecResult> {
     if (this.#pod === undefined) throw new PraError('BUG', `the pod of ${this.job} is used before it runs`);
-    return execInPod(this.#cluster, {
-      namespace: this.namespace,
-      pod: this.#pod,
-      container: 'mover',
-      command: ['/pra-mover', ...args],
-      ...options,
-    });
+    const {signal} = options;
+    try {
+      const result = await execInPod(this.#cluster, {
+        namespace: this.namespace,
+        pod: this.#pod,
+        container: 'mover',
+        command: ['/pra-mover', ...args],
+        ...options,
+        signal: AbortSignal.any([signal, this.#lost.signal]),
+      });
+      if (result.exitCode > BY_SIGNAL) await this.#throwIfLost(signal);
+      return result;
+    } catch (error) {
+      if (!signal.aborted && isExecFailure(error)) await this.#throwIfLost(signal, error);
+      throw error;
+    }
   }
 
-  /** Why the pod is no longer there, when it is not: evicted, preempted, killed for its memory, its node gone. */
-  async lost(): Promise<string | undefined> {
-    const signal = AbortSignal.timeout(10_000);
-    const pod = await this.#find(signal).catch(() => undefined);
-    if (!pod) return 'its pod was deleted';
-    if (pod.metadata.deletionTimestamp !== undefined) return 'its pod is being deleted';
-    if (isUp(pod)) return undefined;
-    return judgeHealth(pod).reason;
+  async #throwIfLost(signal: AbortSignal, cause?: unknown): Promise<void> {
+    for (let waitedMs = 0; waitedMs < TOLD_MS; waitedMs += 500) {
+      const lost = await this.#findLost(cause);
+      if (lost) throw lost;
+      await sleep(500, signal);
+    }
+  }
+
+  /**
+   * Looks after the pod until the signal aborts: a node that is gone closes no connection, so that what is run there would
+   * be waited for without end.
+   */
+  async watch(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(this.#times.lookMs, signal).catch(() => undefined);
+      const lost = signal.aborted ? undefined : await this.#findLost();
+      if (!lost) continue;
+      this.#lost.abort(lost);
+      return;
+    }
+  }
+
+  /** An error when the pod is no longer there: evicted, preempted, killed for its memory, its node gone, its time over. */
+  async #findLost(cause?: unknown): Promise<PraError | undefined> {
+    const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
+    const {namespace} = this;
+    const find = (type: ResourceType, name: string) =>
+      readObject(this.#cluster, type, {namespace, name}, {signal});
+    try {
+      const why = whyLost(await find(CORE_TYPES.Pod, this.#pod ?? ''));
+      if (why === undefined) return undefined;
+      const job = await find(CORE_TYPES.Job, this.job);
+      if (job && isOverdue(job))
+        return failed(this, 'was ended before it was done', 'one volume may not take longer', {
+          cause,
+          next: ['give it more time: spec.mover.timeout'],
+        });
+      return new MoverLost('MOVER_FAILED', ...told(this, 'ended while it was at work', why, {cause}));
+    } catch {
+      return undefined; // whoever uses the cluster next is told why it does not answer
+    }
   }
 
   /** Ends the pod, so that another one can mount the volume. The Job stays for a minute, and what belongs to it. */
   async stop(): Promise<void> {
-    const signal = AbortSignal.timeout(GONE_TIMEOUT_MS);
+    const signal = AbortSignal.timeout(this.#times.goneMs);
     const pod = await this.#find(signal);
     if (!pod) return;
     const {name, namespace} = pod.metadata;
@@ -189,26 +246,11 @@ export class Mover {
 
   /** Deletes the Job and waits until its pod no longer holds the volume. It is not reached by the abort of a run. */
   async close(): Promise<void> {
-    const signal = AbortSignal.timeout(GONE_TIMEOUT_MS);
+    const signal = AbortSignal.timeout(this.#times.goneMs);
     await deleteObject(this.#cluster, CORE_TYPES.Job, {name: this.job, namespace: this.namespace}, {signal});
     // Left to the garbage collector, the pod would stay for a while.
     await this.stop();
   }
-}
-
-const isUp = (pod: KubeObject) =>
-  stringAt(pod, 'status', 'phase') === 'Running' &&
-  pod.metadata.deletionTimestamp === undefined &&
-  arrayAt(pod, 'status', 'containerStatuses').some(
-    status => stringAt(status, 'state', 'running', 'startedAt') !== undefined,
-  );
-
-function failed(mover: Mover, what: string, why: string, cause?: unknown, next: string[] = []): PraError {
-  return new PraError('MOVER_FAILED', `the pod of Job ${mover.namespace}/${mover.job} ${what}`, {
-    why,
-    cause,
-    next: [...next, `kubectl get events -n ${mover.namespace}`],
-  });
 }
 
 /** Runs a mover around work with it; it goes in any case, and what keeps it from going does not hide how the work ended. */
@@ -229,16 +271,13 @@ export async function useMover<T>(
   work: (mover: Mover) => Promise<T>,
   release: () => Promise<void>,
 ): Promise<T> {
+  const done = new AbortController();
   try {
     await mover.started(options);
+    void mover.watch(done.signal);
     return await work(mover);
-  } catch (error) {
-    if (!options.signal.aborted && isExecFailure(error)) {
-      const why = await mover.lost();
-      if (why !== undefined) throw failed(mover, 'ended while it was at work', why, error);
-    }
-    throw error;
   } finally {
+    done.abort();
     await release().catch((error: unknown) => options.onProgress?.(leftover(mover, error)));
   }
 }
@@ -247,4 +286,4 @@ const isExecFailure = (error: unknown) =>
   (error instanceof PraError && error.code === 'EXEC_FAILED') || isApiError(error, 404);
 
 const leftover = (mover: Mover, error: unknown) =>
-  `Job ${mover.namespace}/${mover.job} could not be deleted (${error instanceof Error ? error.message : String(error)}); it goes by itself, or: kubectl delete job -n ${mover.namespace} ${mover.job}`;
+  `Job ${mover.namespace}/${mover.job} could not be deleted (${messageOf(error)}); it goes by itself, or: kubectl delete job -n ${mover.namespace} ${mover.job}`;

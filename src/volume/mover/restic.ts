@@ -3,6 +3,7 @@ import {z} from 'zod';
 import type {PraError} from '../../errors.ts';
 import type {RestAccess} from '../restic-rest.ts';
 import {serveRestic} from '../restic-server.ts';
+import {watchStall} from '../stall.ts';
 import type {PodLink, StoreLink} from '../store-link.ts';
 import type {Mover} from './mover.ts';
 
@@ -76,18 +77,31 @@ export async function resticInPod(mover: Mover, run: PodRestic): Promise<PodRest
   toPod.on('error', () => undefined);
   fromPod.on('error', () => undefined);
   toPod.write(`${JSON.stringify(request)}\n`);
-  const heard = new Heard(run.onProgress);
+  let moved = 0;
+  const heard = new Heard(progress => {
+    // Status lines come also when nothing moves.
+    if (progress.doneBytes > moved) moved = progress.doneBytes;
+    run.onProgress?.(progress);
+  });
+  let answers = 0;
+  const {store} = run.link.repository;
+  const {stallMs} = run.link;
+  const watch = watchStall(store, {stallMs, signal: run.signal, moved: () => moved + answers});
   let storeError: PraError | undefined;
   const server =
     link.kind === 'stream'
       ? serveRestic({
-          store: run.link.repository.store,
+          store,
           access: run.access,
           input: fromPod,
           output: toPod,
-          signal: run.signal,
+          signal: watch.signal,
           onError: error => {
             storeError ??= error;
+          },
+          onAnswer: () => {
+            answers += 1;
+            storeError = undefined;
           },
         })
       : undefined;
@@ -97,11 +111,12 @@ export async function resticInPod(mover: Mover, run: PodRestic): Promise<PodRest
       stdin: toPod,
       stdout: fromPod,
       onStderr: chunk => heard.add(chunk),
-      signal: run.signal,
+      signal: watch.signal,
     });
     if (exitCode !== 0 && storeError) throw storeError;
     return {exitCode, saved: heard.saved, errors: heard.errors, transport: link.kind};
   } finally {
+    watch.stop();
     server?.close();
     toPod.destroy();
   }

@@ -20,7 +20,35 @@ export interface MoverSettings {
   timeoutMs: number;
   requests: {cpu: string; memory: string};
   limits: {memory: string};
+  times?: Partial<MoverTimes> | undefined;
 }
+
+/** How long movers are waited for, and wait themselves. */
+export interface MoverTimes {
+  /** For a pod to run. */
+  startMs: number;
+  /** For a pod to be gone, so that another one can mount the volume. */
+  goneMs: number;
+  /** A pod stays that nobody uses, because who started it was killed. */
+  idleMs: number;
+  /** A Job that has ended stays; then it goes with all that it owns, also when nobody is there any more to delete it. */
+  endedMs: number;
+  /** Nothing moves, until it is found out whether the store still answers. */
+  stallMs: number;
+  /** Between two looks at whether a pod that is at work is still there. */
+  lookMs: number;
+}
+
+export const MOVER_TIMES: MoverTimes = {
+  startMs: 5 * 60_000,
+  goneMs: 90_000,
+  idleMs: 10 * 60_000,
+  endedMs: 60_000,
+  stallMs: 2 * 60_000,
+  lookMs: 10_000,
+};
+
+export const moverTimes = ({times}: Pick<MoverSettings, 'times'>): MoverTimes => ({...MOVER_TIMES, ...times});
 
 /** Without a plan. */
 export const DEFAULT_MOVER_SETTINGS: MoverSettings = {
