@@ -70,6 +70,8 @@ export class DrillRun {
   restorePlan: RestorePlan | undefined;
   /** Claims that get their data before workloads start. */
   claims: readonly PlannedClaims[] = [];
+  /** Claims that the target had before the run, `namespace/name`. */
+  claimsBefore: ReadonlySet<string> = new Set();
   /** Of these, the claims that have none yet. */
   readonly unfilled = new Set<string>();
   #filling: VolumeFilling | undefined;

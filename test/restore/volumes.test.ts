@@ -238,3 +238,32 @@ test('volumes are copied into another repository, with a key of its own, and for
   await pra('repository', 'prune', ...there);
   expect(await snapshots()).toEqual([]);
 });
+
+test('a recovery into a cluster that has the claims leaves what they hold, and says so', async () => {
+  await writeFile(join(source, 'since'), 'the snapshot');
+  const recovered = await runPra(
+    [
+      'recover',
+      plan,
+      '--to-kubeconfig',
+      bed.kubeconfig,
+      '--confirm',
+      bed.name,
+      '--existing',
+      'skip',
+      '--json',
+    ],
+    env(),
+  );
+  const record = JSON.parse(recovered.stdout);
+  expect(record.findings.map(({title}: {title: string}) => title)).toContain(
+    'PersistentVolumeClaim shop/uploads was there and keeps what it holds',
+  );
+  expect(await readFile(join(source, 'since'), 'utf8')).toBe('the snapshot');
+  // The probe compares with the snapshot, and there is one file more.
+  expect(record.verdict.result).toBe('failed');
+  expect(record.verification.probes.find(({name}: {name: string}) => name === 'data').message).toContain(
+    '501 files',
+  );
+  await rm(join(source, 'since'));
+});

@@ -42,6 +42,7 @@ export function previewStep(run: DrillRun): StepDefinition {
         signal: step.signal,
       });
       run.restorePlan = plan;
+      run.claimsBefore = facts.claims ?? new Set();
       run.claims = await planClaims(plan, run.needSnapshot().volumes);
       for (const ref of run.claims.flatMap(({refs}) => refs)) run.unfilled.add(ref);
       for (const finding of plan.findings) {
