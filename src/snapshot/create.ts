@@ -82,12 +82,6 @@ interface Prepared {
 async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<SnapshotRoot> {
   const {cluster, repository, plan, signal, onEvent, clock = systemClock} = options;
   const {source, pods, began, id, lock} = prepared;
-  const opened = openWriter(options, id, source.uid);
-  opened.catch(() => undefined); // rejects again where it is awaited
-  if (options.writeCanary) onEvent?.({type: 'phase', phase: 'canary'});
-  const canary = await options.writeCanary?.(signal);
-  // Nobody is kept waiting by a hook for a store that cannot be used.
-  if (pods.length > 0) await opened;
   const saving = new VolumeSaving({
     cluster,
     plan: prepared.volumes,
@@ -96,6 +90,13 @@ async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<S
     signal,
     onEvent,
   });
+  await saving.prepare();
+  const opened = openWriter(options, id, source.uid);
+  opened.catch(() => undefined); // rejects again where it is awaited
+  if (options.writeCanary) onEvent?.({type: 'phase', phase: 'canary'});
+  const canary = await options.writeCanary?.(signal);
+  // Nobody is kept waiting by a hook for a store that cannot be used.
+  if (pods.length > 0) await opened;
   const {hooked, volumes} = await saveAll(options, {saving, pods, opened}).finally(() => saving.end());
   const {baselines, capture} = hooked.value;
   const {writer, parent} = await opened;

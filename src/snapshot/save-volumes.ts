@@ -65,6 +65,7 @@ export class VolumeSaving {
   readonly #options: SaveVolumesOptions;
   readonly #meter = new VolumeMeter();
   readonly #cuts: Cut[] = [];
+  readonly #classes = new Map<ClaimRequest, string>();
   readonly #records: VolumeRecord[] = [];
 
   constructor(options: SaveVolumesOptions) {
@@ -74,6 +75,11 @@ export class VolumeSaving {
   get isNeeded(): boolean {
     const {plan} = this.#options;
     return plan.dumps.length + plan.claims.length > 0;
+  }
+
+  /** Finds a class of snapshots that is missing before anybody is kept waiting. @throws PraError VOLUME_SAVE_FAILED */
+  async prepare(): Promise<void> {
+    await this.#classesOf(this.#options.plan.claims);
   }
 
   async whileQuiet(): Promise<void> {
@@ -114,22 +120,32 @@ export class VolumeSaving {
 
   /** All snapshots at once, so that the volumes of an application are of nearly the same moment. */
   async #cut(requests: readonly ClaimRequest[]): Promise<void> {
-    const {cluster, signal} = this.#options;
     const claims = requests.flatMap(request => {
       const claim = csiClaimOf(request);
       return claim ? [{request, claim}] : [];
     });
-    // A class that is missing is found before any snapshot is taken.
-    const classes = await Promise.all(claims.map(({claim}) => chooseSnapshotClass(cluster, claim, signal)));
+    const classes = await this.#classesOf(requests);
     await this.#side(
-      claims.map(async ({request, claim}, index) => {
+      claims.map(async ({request, claim}) => {
         const [identity = ROOT] = identitiesOf(request, this.#engine.settings);
-        const options = {...this.#save(request), snapshotClass: classes[index] ?? '', identity};
+        const options = {...this.#save(request), snapshotClass: classes.get(request) ?? '', identity};
         const snapshot = await cutSnapshot(claim, options);
         this.#cuts.push({request, claim, snapshot});
         this.#note(`${objectRef(request.object)}: a snapshot was taken by ${claim.driver}`);
       }),
     );
+  }
+
+  async #classesOf(requests: readonly ClaimRequest[]): Promise<ReadonlyMap<ClaimRequest, string>> {
+    const {cluster, signal} = this.#options;
+    await Promise.all(
+      requests.map(async request => {
+        const claim = csiClaimOf(request);
+        if (claim && !this.#classes.has(request))
+          this.#classes.set(request, await chooseSnapshotClass(cluster, claim, signal));
+      }),
+    );
+    return this.#classes;
   }
 
   async #move({request, claim, snapshot}: Cut): Promise<ClaimRecord> {

@@ -53,6 +53,8 @@ const PAUSE_MS = 2000;
 /** The volume holds something. */
 const NOT_EMPTY = 4;
 const NO_SPACE = /no space left|disk quota|ENOSPC|EDQUOT/i;
+/** What restic says of data that is not what it wrote. No other attempt finds it whole. */
+const DAMAGED = /ciphertext verification failed|wrong data returned|invalid data returned/i;
 
 /**
  * Fills claims that are empty, and compares each file with the manifest that was taken in the source. A claim that is not
@@ -134,7 +136,8 @@ async function fillClaim(
       'restore',
       `${record.resticSnapshot}:${folder}`,
       ...['--target', folder],
-      ...['--sparse', '--no-lock', '--overwrite', 'if-changed', '--exclude-xattr', 'security.selinux'],
+      // Another attempt reads what is there, and sends what differs: by size and time a half-written file may look whole.
+      ...['--sparse', '--no-lock', '--overwrite', 'always', '--exclude-xattr', 'security.selinux'],
     ],
     onProgress: progress => options.onProgress?.(claim, progress),
   });
@@ -232,6 +235,14 @@ function restoreFailed(claim: string, exitCode: number, errors: readonly string[
   const message = `the data of claim ${claim} could not be restored`;
   if (/wrong password/i.test(why))
     return new PraError('REPOSITORY_WRONG_KEY', 'the volumes were saved with another key', {why});
+  if (DAMAGED.test(why))
+    return new PraError('VOLUME_RESTORE_FAILED', `the data of claim ${claim} is damaged in the repository`, {
+      why,
+      next: [
+        'pra repository check --read-data',
+        'restore an older snapshot, or from a copy of the repository',
+      ],
+    });
   if (isFinal(errors) || NO_SPACE.test(why))
     return new PraError('VOLUME_RESTORE_FAILED', message, {why, next: nextOf(why)});
   return new PraError('RESTIC_FAILED', message, {why});
