@@ -80,24 +80,37 @@ interface Prepared {
 }
 
 async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<SnapshotRoot> {
-  const {cluster, repository, plan, signal, onEvent, clock = systemClock} = options;
-  const {source, pods, began, id, lock} = prepared;
+  const {cluster, engine, signal, onEvent} = options;
   const saving = new VolumeSaving({
     cluster,
     plan: prepared.volumes,
-    engine: options.engine,
-    run: id,
+    engine,
+    run: prepared.id,
     signal,
     onEvent,
   });
-  await saving.prepare();
+  try {
+    await saving.prepare();
+    return await takePrepared(options, prepared, saving);
+  } finally {
+    await saving.end();
+  }
+}
+
+async function takePrepared(
+  options: CreateOptions,
+  prepared: Prepared,
+  saving: VolumeSaving,
+): Promise<SnapshotRoot> {
+  const {cluster, repository, plan, signal, onEvent, clock = systemClock} = options;
+  const {source, pods, began, id, lock} = prepared;
   const opened = openWriter(options, id, source.uid);
   opened.catch(() => undefined); // rejects again where it is awaited
   if (options.writeCanary) onEvent?.({type: 'phase', phase: 'canary'});
   const canary = await options.writeCanary?.(signal);
   // Nobody is kept waiting by a hook for a store that cannot be used.
   if (pods.length > 0) await opened;
-  const {hooked, volumes} = await saveAll(options, {saving, pods, opened}).finally(() => saving.end());
+  const {hooked, volumes} = await saveAll(options, {saving, pods, opened});
   const {baselines, capture} = hooked.value;
   const {writer, parent} = await opened;
   const {trees, counts, namespaces, bytes} = await writer.finish();

@@ -20,6 +20,8 @@ export interface VolumeRule {
   /** The container is the first one of the pod when none is named. */
   dump?: DumpRule | undefined;
   csi?: CsiSettings | undefined;
+  /** Who may read and write the files, where no pod says it. */
+  user?: {uid: number; gid?: number | undefined} | undefined;
 }
 
 /** What of a claim rules look at besides labels. */

@@ -189,18 +189,16 @@ class Planning {
       ? workloadOf(pod, this.#found.owners)
       : workload && `${workload.kind}/${workload.metadata.name}`;
     const spec = pod ? at(pod, 'spec') : workload && podSpecIn(workload);
+    const volumes = new Set([
+      ...volumesOfClaim(spec, claim.metadata.name),
+      ...(workload ? templatesOf(workload, claim) : []),
+    ]);
     plan.claims.push({
       method,
       object: claim,
       workload: owner,
       node: stringAt(pod, 'spec', 'nodeName'),
-      user: identityOfPod(
-        spec,
-        new Set([
-          ...volumesOfClaim(spec, claim.metadata.name),
-          ...(workload ? templatesOf(workload, claim) : []),
-        ]),
-      ),
+      user: identityOfPod(spec, volumes) ?? (rule.user && {kind: 'user', groups: [], ...rule.user}),
       driver,
       csi: method === 'csi' ? (rule.csi ?? CSI_DEFAULTS) : undefined,
     });

@@ -9,7 +9,7 @@ import {countEntry, emptyCount, type ManifestCount, readManifest} from './manife
 import {type Identity, identityText, ROOT} from './mover/identity.ts';
 import type {MoverJob, Placement} from './mover/job.ts';
 import {MoverLost} from './mover/lost.ts';
-import {Mover, useMover, withMover} from './mover/mover.ts';
+import {Mover, useMover} from './mover/mover.ts';
 import {type ByteProgress, isFinal, type PodResticResult, resticInPod} from './mover/restic.ts';
 import type {MoverSettings} from './mover/settings.ts';
 import type {Restic} from './restic.ts';
@@ -44,11 +44,11 @@ export interface SaveClaimOptions {
   onMessage?: ((message: string) => void) | undefined;
 }
 
-/** For a claim that belongs to a mover, and goes with it: a clone. */
+/** A mover that is there already. */
 export interface Ownership {
   first: Mover;
-  /** Makes it belong to another mover. */
-  adopt(mover: Mover): Promise<void>;
+  /** For a claim that belongs to its mover and goes with it, a clone: makes it belong to another one. */
+  adopt?: ((mover: Mover) => Promise<void>) | undefined;
 }
 
 /** What of the record of a volume the mover finds out. */
@@ -86,7 +86,8 @@ export async function saveClaim(
 ): Promise<SavedClaim> {
   const began = performance.now();
   const identities = identitiesOf(claim, options.settings);
-  let owner = ownership?.first;
+  let {first, adopt}: Partial<Ownership> = ownership ?? {};
+  let owner = first;
   for (let attempt = 1; ; attempt += 1) {
     const [identity = ROOT] = identities;
     const job = saveJob(claim, identity, options);
@@ -94,16 +95,16 @@ export async function saveClaim(
     const about = {signal: options.signal, onProgress: options.onMessage};
     const work = (mover: Mover) => readClaim(mover, {claim, path, identity}, options);
     try {
-      if (!ownership)
-        return {...(await withMover(options.cluster, job, about, work)), durationMs: since(began)};
-      const isFirst = attempt === 1 && owner === ownership.first;
-      const mover = isFirst ? ownership.first : await Mover.create(options.cluster, job, about);
-      if (!isFirst) {
-        await ownership.adopt(mover);
+      const isFirst = first !== undefined;
+      const mover = first ?? (await Mover.create(options.cluster, job, about));
+      first = undefined;
+      if (adopt && !isFirst) {
+        await adopt(mover);
         await owner?.close();
       }
       owner = mover;
-      return {...(await useMover(mover, about, work, () => mover.stop())), durationMs: since(began)};
+      const release = () => (adopt ? mover.stop() : mover.close());
+      return {...(await useMover(mover, about, work, release)), durationMs: since(began)};
     } catch (error) {
       options.signal.throwIfAborted();
       if (identities.length > 1 && isRefusedTo(error)) {
@@ -128,8 +129,11 @@ export function identitiesOf({user}: Pick<ClaimToSave, 'user'>, {runAs}: MoverSe
   if (runAs === 'workload') {
     if (user) return [user];
     throw new PraError('VOLUME_SAVE_FAILED', 'the user of the workload is not known', {
-      why: 'spec.mover.runAs is workload, and its pods have no runAsUser',
-      next: ['set runAsUser in the securityContext of the pods, or spec.mover.runAs: auto'],
+      why: 'spec.mover.runAs is workload, and nothing that mounts the claim has a runAsUser',
+      next: [
+        'name the user in the rule: spec.source.volumes[].user',
+        'or let root read it: spec.mover.runAs: auto',
+      ],
     });
   }
   return user ? [user, ROOT] : [ROOT];

@@ -70,6 +70,11 @@ const csi = z.strictObject({
   keep: z.boolean().default(false).describe('Whether the VolumeSnapshot stays in the source'),
 });
 
+const user = z.strictObject({
+  uid: z.int().min(1).describe('User; root needs no name'),
+  gid: z.int().min(0).optional().describe('Group'),
+});
+
 const volume = z
   .strictObject({
     select: selector
@@ -94,6 +99,9 @@ const volume = z
       .describe('How the data is saved: by CSI snapshots, file by file, by a dump, or not at all'),
     dump: dump.optional().describe('How method dump saves and brings back: a preset, or commands'),
     csi: csi.optional().describe('How the snapshots of method csi are taken'),
+    user: user
+      .optional()
+      .describe('Who may read and write the files, where the pods that mount them do not say it'),
     reason: z.string().min(1).optional().describe('Why method none is right; goes into the evidence'),
   })
   .refine(value => value.method !== 'dump' || value.dump !== undefined, {
@@ -104,6 +112,10 @@ const volume = z
   .refine(value => value.method === 'dump' || value.dump === undefined, {
     error: '`dump` is only for method dump',
     path: ['dump'],
+  })
+  .refine(value => value.user === undefined || value.method === 'csi' || value.method === 'filesystem', {
+    error: '`user` is only for methods csi and filesystem',
+    path: ['user'],
   })
   .refine(value => value.method === 'csi' || value.csi === undefined, {
     error: '`csi` is only for method csi',

@@ -7,7 +7,7 @@ import {type MoverSettings, moverTimes} from './settings.ts';
 
 /** What everything that pra makes for a volume in a cluster is found by; a snapshot leaves it out. */
 export const MOVER_LABEL = 'pra.dev/mover';
-export const RUN_LABEL = 'pra.dev/run';
+const RUN_LABEL = 'pra.dev/run';
 /** Names the workload that the volumes of a mover are of, as a digest: its name may be too long for a label. */
 const SPREAD_LABEL = 'pra.dev/volumes-of';
 

@@ -112,7 +112,7 @@ export class Mover {
           {
             why: reason,
             next: [
-              'let it run as the user of the workload: spec.mover.runAs: workload',
+              'name the user that may read the files: spec.source.volumes[].user, where the pods that mount the claim have no runAsUser',
               `or see what the namespace enforces: kubectl get namespace ${this.namespace} --show-labels`,
             ],
           },
