@@ -11,9 +11,9 @@ import {
   chooseSnapshotClass,
   cloneSnapshot,
   cutSnapshot,
-  dropSnapshot,
   ownershipOf,
 } from '../volume/csi.ts';
+import {dropSnapshot} from '../volume/drop-snapshot.ts';
 import {type DumpRequest, dumpVolume, type Exec} from '../volume/dump.ts';
 import {ROOT} from '../volume/mover/identity.ts';
 import {Mover} from '../volume/mover/mover.ts';
@@ -71,6 +71,7 @@ export class VolumeSaving {
   /** Pods that run already and wait for their turn. */
   readonly #early = new Map<ClaimRequest, Mover>();
   readonly #records: VolumeRecord[] = [];
+  #isDone = false;
 
   constructor(options: SaveVolumesOptions) {
     this.#options = options;
@@ -135,6 +136,7 @@ export class VolumeSaving {
     await this.#pooled(this.#cuts, async cut => {
       this.#records.push(await this.#move(cut));
     });
+    this.#isDone = true;
     const order = (record: VolumeRecord) => `${record.namespace}/${record.pvcs[0] ?? ''} ${record.method}`;
     return this.#records.sort((a, b) => (order(a) < order(b) ? -1 : 1));
   }
@@ -146,11 +148,13 @@ export class VolumeSaving {
       ...[...this.#early.values()].map(mover =>
         mover.close().catch((error: unknown) => this.#note(messageOf(error))),
       ),
-      ...this.#cuts.map(({snapshot: {name, mover}, claim}) =>
-        dropSnapshot(cluster, {name, namespace: mover.namespace, mover, keep: claim.csi.keep}).catch(
+      ...this.#cuts.map(({snapshot: {name, mover}, claim}) => {
+        // What no record names is kept for nobody.
+        const keep = claim.csi.keep && this.#isDone;
+        return dropSnapshot(cluster, {name, namespace: mover.namespace, mover, keep}).catch(
           (error: unknown) => this.#note(messageOf(error)),
-        ),
-      ),
+        );
+      }),
     ]);
   }
 

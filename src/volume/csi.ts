@@ -1,37 +1,24 @@
-import {createObject, deleteObject, patchObject, readObject} from '../cluster/apply.ts';
+import {createObject, patchObject, readObject} from '../cluster/apply.ts';
 import type {Cluster} from '../cluster/client.ts';
 import {isApiError} from '../cluster/client.ts';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {listAll} from '../cluster/list.ts';
-import type {KubeObject, ResourceType} from '../cluster/object.ts';
+import type {KubeObject} from '../cluster/object.ts';
 import {quantityOf} from '../cluster/quantity.ts';
 import {messageOf, PraError} from '../errors.ts';
 import {arrayAt, at, objectAt, stringAt} from '../std/json-at.ts';
-import {sleep, waitFor} from '../std/wait.ts';
+import {waitFor} from '../std/wait.ts';
+import {dropSnapshot, letGo} from './drop-snapshot.ts';
 import type {Identity} from './mover/identity.ts';
 import {moverLabels, moverName} from './mover/job.ts';
 import {Mover} from './mover/mover.ts';
 import {claimPath, type Ownership, type SaveClaimOptions, saveJob} from './save-claim.ts';
-
-const GROUP = 'snapshot.storage.k8s.io';
-const type = (kind: string, plural: string, namespaced: boolean): ResourceType => ({
-  group: GROUP,
-  version: 'v1',
-  kind,
-  plural,
-  namespaced,
-  verbs: ['create', 'delete', 'get', 'list', 'patch'],
-  shortNames: [],
-});
-
-export const SNAPSHOT_TYPES = {
-  VolumeSnapshot: type('VolumeSnapshot', 'volumesnapshots', true),
-  VolumeSnapshotContent: type('VolumeSnapshotContent', 'volumesnapshotcontents', false),
-  VolumeSnapshotClass: type('VolumeSnapshotClass', 'volumesnapshotclasses', false),
-} as const;
+import {contentOf, GROUP, SNAPSHOT_TYPES} from './snapshot-types.ts';
 
 const DEFAULT_CLASS = 'snapshot.storage.kubernetes.io/is-default-class';
-const GONE_TIMEOUT_MS = 2 * 60_000;
+
+/** A snapshot that could not be taken is often not let go of either, as long as the driver is as it is. */
+const GIVEN_UP_TIMEOUT_MS = 15_000;
 
 /** How CSI snapshots are taken, as the plan says it. */
 export interface CsiSettings {
@@ -142,21 +129,14 @@ export async function cutSnapshot(
       },
       {signal},
     );
-    const cut = await untilCut(cluster, {name, namespace, of, timeoutMs: csi.timeoutMs, signal});
-    // With the policy Retain the storage would keep what nobody knows of any more.
-    if (!csi.keep)
-      await patchObject(
-        cluster,
-        SNAPSHOT_TYPES.VolumeSnapshotContent,
-        {name: cut.content},
-        {spec: {deletionPolicy: 'Delete'}},
-        {signal},
-      );
+    const waited = {name, namespace, of, timeoutMs: csi.timeoutMs, signal};
+    // As soon as it is known what to let go: nobody else would, if this run were killed.
+    if (!csi.keep) await letGo(cluster, await untilBound(cluster, waited), signal);
+    const cut = await untilCut(cluster, waited);
     return {name, snapshotClass, mover, clone: name, ...cut};
   } catch (error) {
-    await dropSnapshot(cluster, {name, namespace, mover, keep: false}).catch((leak: unknown) =>
-      options.onMessage?.(messageOf(leak)),
-    );
+    const given = {name, namespace, mover, keep: false, timeoutMs: GIVEN_UP_TIMEOUT_MS};
+    await dropSnapshot(cluster, given).catch((leak: unknown) => options.onMessage?.(messageOf(leak)));
     throw error;
   }
 }
@@ -170,16 +150,15 @@ interface Waited {
   signal: AbortSignal;
 }
 
-async function untilCut(
-  cluster: Cluster,
-  waited: Waited,
-): Promise<{content: string; cutAt: string | undefined}> {
-  return untilSnapshot(cluster, waited, 'be taken', snapshot => {
-    const content = stringAt(snapshot, 'status', 'boundVolumeSnapshotContentName');
+const untilBound = (cluster: Cluster, waited: Waited): Promise<string> =>
+  untilSnapshot(cluster, waited, 'be taken', contentOf);
+
+const untilCut = (cluster: Cluster, waited: Waited): Promise<{content: string; cutAt: string | undefined}> =>
+  untilSnapshot(cluster, waited, 'be taken', snapshot => {
+    const content = contentOf(snapshot);
     const cutAt = stringAt(snapshot, 'status', 'creationTime');
     return content !== undefined && cutAt !== undefined ? {content, cutAt} : undefined;
   });
-}
 
 async function untilSnapshot<T>(
   cluster: Cluster,
@@ -285,45 +264,6 @@ export const ownershipOf = (
     cut.mover = mover;
   },
 });
-
-/**
- * Removes what was made for a snapshot, and waits until the storage system has let go of it.
- * @throws PraError VOLUME_SAVE_FAILED that names what is left
- */
-export async function dropSnapshot(
-  cluster: Cluster,
-  {name, namespace, mover, keep}: {name: string; namespace: string; mover: Mover; keep: boolean},
-): Promise<void> {
-  const signal = AbortSignal.timeout(GONE_TIMEOUT_MS);
-  try {
-    const snapshot = keep
-      ? undefined
-      : await readObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name, namespace}, {signal});
-    const content = stringAt(snapshot, 'status', 'boundVolumeSnapshotContentName');
-    await mover.close();
-    await deleteObject(cluster, CORE_TYPES.PersistentVolumeClaim, {name, namespace}, {signal});
-    if (keep) return;
-    await deleteObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name, namespace}, {signal});
-    const isThere = async () =>
-      (await readObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name, namespace}, {signal})) !== undefined ||
-      (content !== undefined &&
-        (await readObject(cluster, SNAPSHOT_TYPES.VolumeSnapshotContent, {name: content}, {signal})) !==
-          undefined) ||
-      (await readObject(cluster, CORE_TYPES.PersistentVolumeClaim, {name, namespace}, {signal})) !==
-        undefined;
-    while (await isThere()) await sleep(200, signal);
-  } catch (error) {
-    throw new PraError(
-      'VOLUME_SAVE_FAILED',
-      `VolumeSnapshot ${namespace}/${name} and what belongs to it could not be removed`,
-      {
-        why: messageOf(error),
-        next: [`kubectl delete job,volumesnapshot,pvc -n ${namespace} ${name}`],
-        cause: error,
-      },
-    );
-  }
-}
 
 /** The driver of a volume; undefined when no CSI driver made it. */
 export const driverOf = (volume: KubeObject | undefined): string | undefined =>

@@ -200,10 +200,11 @@ function controllers(layout: Layout, kubeconfig: string): Record<string, string[
     '--timeout=60s',
     '--extra-create-metadata',
   ];
-  const noGroups = '--feature-gates=CSIVolumeGroupSnapshot=false';
+  // A snapshot that was given up and then taken all the same is deleted no sooner than its controller looks again.
+  const snapshots = ['--feature-gates=CSIVolumeGroupSnapshot=false', '--resync-period=3s'];
   return {
-    'snapshot-controller': [...common, noGroups],
-    'csi-snapshotter': [...sidecar, noGroups],
+    'snapshot-controller': [...common, ...snapshots],
+    'csi-snapshotter': [...sidecar, ...snapshots],
     'csi-provisioner': [...sidecar, '--default-fstype=ext4', '--strict-topology'],
   };
 }

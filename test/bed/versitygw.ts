@@ -13,7 +13,7 @@ import type {CertificateFiles} from './certificates.ts';
 import {killChild, pauseChild, startChild} from './child.ts';
 import {freePorts} from './free-ports.ts';
 
-/** A real S3 server on loopback, with a bucket. Objects are files, so that a test can damage them. */
+/** A real S3 server on this machine, with a bucket. Objects are files, so that a test can damage them. */
 export interface TestS3 extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   endpoint: string;
@@ -47,6 +47,8 @@ export interface VersitygwOptions {
   /** A bucket with versions and Object Lock. */
   objectLock?: boolean;
   tls?: CertificateFiles;
+  /** Of this machine, at which it listens; 127.0.0.1 by default, which pods do not reach. */
+  address?: string;
   /** `localhost`, for buckets as `BUCKET.localhost`. */
   virtualDomain?: string;
 }
@@ -60,7 +62,8 @@ export async function startVersitygw(options: VersitygwOptions = {}): Promise<Te
   const {path} = await resolveTool('versitygw');
   const dir = await mkdtemp(join(tmpdir(), 'pra-s3-'));
   const [port = 0] = await freePorts(1);
-  const endpoint = `${options.tls ? 'https' : 'http'}://${options.virtualDomain ?? '127.0.0.1'}:${port}`;
+  const {address = '127.0.0.1'} = options;
+  const endpoint = `${options.tls ? 'https' : 'http'}://${options.virtualDomain ?? address}:${port}`;
   const credentials = {
     accessKeyId: `PRATEST${randomBytes(6).toString('hex').toUpperCase()}`,
     secretAccessKey: randomBytes(20).toString('hex'),
@@ -72,13 +75,23 @@ export async function startVersitygw(options: VersitygwOptions = {}): Promise<Te
     child = undefined;
   };
   const start = async () => {
-    child = await spawnServer(path, {dir, data, port, credentials, options});
-    await untilListening(dir, port, child);
+    child = await spawnServer(path, {dir, data, listen: `${address}:${port}`, credentials, options});
+    await untilListening(dir, {address, port}, child);
   };
   const addUser: TestS3['addUser'] = async (name, role) => {
     const user = {accessKeyId: name, secretAccessKey: randomBytes(20).toString('hex')};
     const {accessKeyId, secretAccessKey} = credentials;
-    const admin = ['admin', '-a', accessKeyId, '-s', secretAccessKey, '--endpoint-url', endpoint];
+    const insecure = options.tls ? ['--allow-insecure'] : [];
+    const admin = [
+      'admin',
+      ...insecure,
+      '-a',
+      accessKeyId,
+      '-s',
+      secretAccessKey,
+      '--endpoint-url',
+      endpoint,
+    ];
     const created = ['create-user', '-a', name, '-s', user.secretAccessKey, '-r', role];
     await runProcess(path, [...admin, ...created]);
     return user;
@@ -139,12 +152,12 @@ async function spawnServer(
   server: {
     dir: string;
     data: string;
-    port: number;
+    listen: string;
     credentials: TestS3['credentials'];
     options: VersitygwOptions;
   },
 ): Promise<ChildProcess> {
-  const {dir, data, port, credentials, options} = server;
+  const {dir, data, listen, credentials, options} = server;
   const folder = async (name: string) => {
     await mkdir(join(dir, name), {recursive: true, mode: 0o700});
     return join(dir, name);
@@ -152,7 +165,7 @@ async function spawnServer(
   const args = [
     '--quiet',
     '--keep-alive',
-    ...['--port', `127.0.0.1:${port}`],
+    ...['--port', listen],
     ...(options.users ? ['--iam-dir', await folder('users'), '--iam-cache-disable'] : []),
     ...(options.tls ? ['--cert', options.tls.cert, '--key', options.tls.key] : []),
     ...(options.virtualDomain ? ['--virtual-domain', options.virtualDomain] : []),
@@ -170,20 +183,25 @@ async function spawnServer(
   });
 }
 
-async function untilListening(dir: string, port: number, child: ChildProcess): Promise<void> {
+interface Place {
+  address: string;
+  port: number;
+}
+
+async function untilListening(dir: string, place: Place, child: ChildProcess): Promise<void> {
   await waitFor(
     async () => {
       if (child.exitCode !== null)
         throw new Error(`versitygw ended:\n${await readFile(join(dir, 'versitygw.log'), 'utf8')}`);
-      return isListening(port);
+      return isListening(place);
     },
     {waitingFor: 'the S3 server of the test', timeoutMs: START_TIMEOUT_MS, intervalMs: 50},
   );
 }
 
-function isListening(port: number): Promise<true | undefined> {
+function isListening({address, port}: Place): Promise<true | undefined> {
   const {promise, resolve} = Promise.withResolvers<true | undefined>();
-  const socket = connect(port, '127.0.0.1', () => resolve(true));
+  const socket = connect(port, address, () => resolve(true));
   socket.once('error', () => resolve(undefined));
   return promise.finally(() => socket.destroy());
 }

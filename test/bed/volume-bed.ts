@@ -9,6 +9,9 @@ import type {KubeObject, ResourceType} from '../../src/cluster/object.ts';
 import {waitHealthy} from '../../src/cluster/wait-healthy.ts';
 import {BUSYBOX_IMAGE} from '../../src/image/busybox.ts';
 import {MOVER_IMAGE, moverImage} from '../../src/image/mover.ts';
+import {layoutFor} from '../../src/local/layout.ts';
+import {hostIp} from '../../src/local/network.ts';
+import {readState} from '../../src/local/state.ts';
 import {type OpenStoreOptions, openStore} from '../../src/repository/open.ts';
 import {initRepository, type Repository} from '../../src/repository/repository.ts';
 import {stringAt} from '../../src/std/json-at.ts';
@@ -30,10 +33,17 @@ export const SETTINGS: MoverSettings = {
   limits: {memory: '1Gi'},
 };
 
+/** Of every repository that a bed keeps. */
+export const PASSPHRASE = 'correct horse';
+/** A store that does not answer is found out sooner than elsewhere. */
+const STALL_MS = 1500;
+
 export interface VolumeBed {
   cluster: Cluster;
   kubeconfig: string;
   name: string;
+  /** The address of this machine that a pod sees, when the cluster is not isolated. */
+  hostAddress: string;
   /** Makes a repository at a URL; in a folder of its own without one. */
   keep(
     url?: string,
@@ -68,16 +78,22 @@ export async function startVolumeBed({
     cluster,
     kubeconfig: local.kubeconfig,
     name: local.name,
+    hostAddress: hostIp(readState(layoutFor(local.name).stateFile)?.subnet ?? 0),
     keep: async (url, store) => {
       repositories += 1;
       const opened = makeFaulty(
         await openStore(url ?? `file://${join(dir, `repository-${repositories}`)}`, store),
       );
-      const repository = await initRepository(opened, {passphrase: 'correct horse'});
+      const repository = await initRepository(opened, {passphrase: PASSPHRASE});
       return {
         repository,
         store: opened,
-        restic: await openRestic({repository, store, signal: new AbortController().signal}),
+        restic: await openRestic({
+          repository,
+          store,
+          stallMs: STALL_MS,
+          signal: new AbortController().signal,
+        }),
       };
     },
     create: async (...objects) => {

@@ -52,7 +52,7 @@ export async function saveVolumes(
 }
 
 /** As `saveVolumes`, of the only claim that there is. */
-export async function saveVolume(bed: VolumeBed, saving: Saving): Promise<ClaimRecord> {
+export async function saveVolume(bed: Pick<VolumeBed, 'cluster'>, saving: Saving): Promise<ClaimRecord> {
   const [record, ...others] = await saveVolumes(bed, saving);
   if (!record || others.length > 0) throw new Error('not one claim was saved');
   return record;
