@@ -8,7 +8,7 @@ import {progressText} from '../volume/progress.ts';
 import type {PlannedClaims} from './claim-groups.ts';
 import {summarizeRestore} from './completeness.ts';
 import {writeName} from './create.ts';
-import {proofOf, type VolumeFilling} from './fill-volumes.ts';
+import {type FillRun, proofOf, splitOld, type VolumeFilling} from './fill-volumes.ts';
 import {FINAL_REASONS} from './final-reasons.ts';
 import type {RestoreJournal, RestoreSummary} from './journal.ts';
 import {UidMap} from './owners.ts';
@@ -71,6 +71,16 @@ export async function executeRestore(options: ExecuteOptions): Promise<RestoreRe
   return {result, summary, error};
 }
 
+/** A group without the claims that are done, or were not made. */
+function onlyOf(group: PlannedClaims, isOpen: (ref: string) => boolean): PlannedClaims {
+  const kept = group.refs.map(isOpen);
+  return {
+    ...group,
+    claims: group.claims.filter((_, index) => kept[index]),
+    refs: group.refs.filter((_, index) => kept[index]),
+  };
+}
+
 class Execution {
   readonly #options: ExecuteOptions;
   readonly #outcomes: ObjectOutcome[];
@@ -114,50 +124,43 @@ class Execution {
     await this.#options.journal.flush();
   }
 
-  /** Claims that this restore made get their data; those that were there keep what they hold, and that is said. */
+  /** Claims get their data; those that were there and hold something else keep it, and that is said. */
   async #fillVolumes(): Promise<void> {
     const {volumes, target, done, signal, journal} = this.#options;
     if (!volumes) return;
     const failed = new Set(this.#outcomes.filter(({outcome}) => outcome === 'failed').map(({ref}) => ref));
-    const isOpen = (ref: string, namespace: string, claim: string) => {
-      if (failed.has(ref) || done?.has(writeName({ref, followUp: true}))) return false;
-      const wasThere = target.claims?.has(`${namespace}/${claim}`) && !done?.has(writeName({ref}));
-      if (wasThere)
-        this.#restore.onEvent?.({
-          type: 'warning',
-          ref,
-          message: `${ref} was there and keeps what it holds: the data of the snapshot was not restored into it`,
-        });
-      return !wasThere;
-    };
-    const open = volumes.claims.map(group => {
-      const chosen = group.claims.flatMap((claim, index) => {
-        const ref = group.refs[index] ?? '';
-        return isOpen(ref, group.namespace, claim.claim) ? [{claim, ref}] : [];
-      });
-      return {...group, claims: chosen.map(({claim}) => claim), refs: chosen.map(({ref}) => ref)};
-    });
-    await volumes.filling.fill(
-      open.filter(({claims}) => claims.length > 0),
-      {
-        signal,
-        onMessage: message => this.#restore.onEvent?.({type: 'volume', message}),
-        onProgress: progress => this.#restore.onEvent?.({type: 'volume', message: progressText(progress)}),
-        onFilled: (filled, {claims, refs}) => {
-          const ref = refs[claims.findIndex(({claim}) => claim === filled.claim)] ?? filled.claim;
-          const proof = proofOf(filled);
-          journal.object({
-            ref,
-            kind: 'PersistentVolumeClaim',
-            outcome: 'changed',
-            reason: proof,
-            followUp: true,
-          });
-          this.#filled.push({ref, bytes: filled.bytes, files: filled.comparison.found.files, proof});
-          this.#restore.onEvent?.({type: 'volume', message: `${ref}: ${proof}`});
-        },
-      },
+    const isOpen = (ref: string) => !failed.has(ref) && !done?.has(writeName({ref, followUp: true}));
+    const split = volumes.claims.map(group =>
+      splitOld(onlyOf(group, isOpen), place => target.claims?.has(place) ?? false),
     );
+    const how: FillRun = {
+      signal,
+      onMessage: message => this.#restore.onEvent?.({type: 'volume', message}),
+      onProgress: progress => this.#restore.onEvent?.({type: 'volume', message: progressText(progress)}),
+      onFilled: (filled, {claims, refs}) => {
+        const ref = refs[claims.findIndex(({claim}) => claim === filled.claim)] ?? filled.claim;
+        const proof = proofOf(filled);
+        journal.object({
+          ref,
+          kind: 'PersistentVolumeClaim',
+          outcome: 'changed',
+          reason: proof,
+          followUp: true,
+        });
+        this.#filled.push({ref, bytes: filled.bytes, files: filled.comparison.found.files, proof});
+        this.#restore.onEvent?.({type: 'volume', message: `${ref}: ${proof}`});
+      },
+    };
+    await volumes.filling.fill(
+      split.flatMap(({fresh}) => fresh).filter(({claims}) => claims.length > 0),
+      how,
+    );
+    for (const group of split.flatMap(({old}) => old)) {
+      if (!(await volumes.filling.fillUnlessHeld(group, how))) continue;
+      const [ref = ''] = group.refs;
+      const message = `${ref} was there and keeps what it holds: the data of the snapshot was not restored into it`;
+      this.#restore.onEvent?.({type: 'warning', ref, message});
+    }
   }
 
   /** Groups start one after another in the order of what they depend on; one that is not healthy holds back those. */

@@ -75,7 +75,8 @@ export function restorePermissions({
 
 /** The Job that mounts a claim, and what is run in its pod. */
 const MOVERS: readonly RbacRule[] = [
-  {apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'delete']},
+  {apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'get', 'delete']},
+  {apiGroups: [''], resources: ['pods'], verbs: ['get', 'delete']},
   {apiGroups: [''], resources: ['pods/exec'], verbs: ['create', 'get']},
 ];
 

@@ -33,7 +33,8 @@ export async function restoreWaves(options: WavesOptions): Promise<ObjectOutcome
   const session = restoreSession(options);
   const outcomes: ObjectOutcome[] = [];
   const waves = plan.waves.filter(candidate => candidate.when === when);
-  const lastVolumes = waves.findLast(({name}) => name === 'volumes');
+  const isClaim = ({object}: RestoreItem) => object.kind === 'PersistentVolumeClaim';
+  const lastVolumes = waves.findLast(({items}) => items.some(isClaim));
   for (const wave of waves) {
     session.signal.throwIfAborted();
     for (const outcome of await restoreWave(session, wave, concurrency)) outcomes.push(outcome);

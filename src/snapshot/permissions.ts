@@ -79,8 +79,8 @@ function lookedAt({spec: {source}}: Plan): ResourceType[] {
 
 /** The Job that mounts a claim, the reason why its pod does not start, and making room for another pod after one that broke. */
 const MOVERS: readonly RbacRule[] = [
-  {apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'delete']},
-  {apiGroups: [''], resources: ['pods'], verbs: ['list', 'delete']},
+  {apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'get', 'delete']},
+  {apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'delete']},
   {apiGroups: [''], resources: ['events'], verbs: ['list']},
 ];
 /** The snapshot of a volume, the clone that is read, and handing both over to another pod. */
@@ -98,14 +98,22 @@ function ofVolumes({spec: {source}}: Plan): RbacRule[] {
   const csi = source.volumes.some(({method}) => method === 'csi');
   const drivers = csi || source.volumes.some(({drivers}) => drivers !== undefined);
   return [
-    ...(drivers ? [{apiGroups: [''], resources: ['persistentvolumes'], verbs: ['list']}] : []),
+    ...(drivers
+      ? [
+          {
+            apiGroups: [''],
+            resources: ['persistentvolumes'],
+            verbs: csi ? ['get', 'list', 'patch'] : ['list'],
+          },
+        ]
+      : []),
     ...(csi
       ? [
           {apiGroups: ['snapshot.storage.k8s.io'], resources: ['volumesnapshotclasses'], verbs: ['list']},
           {
             apiGroups: ['snapshot.storage.k8s.io'],
             resources: ['volumesnapshotcontents'],
-            verbs: ['get', 'patch'],
+            verbs: ['get', 'patch', 'delete'],
           },
         ]
       : []),
@@ -137,6 +145,7 @@ function actionsIn({spec}: Plan, namespace: string): RbacRule[] {
   return [
     // Opening a connection is `get` by WebSocket, and `create` too since Kubernetes 1.35.
     ...(dumps || hooks || files || checksums ? [core(['pods/exec'], ['create', 'get'])] : []),
+    ...(checksums ? [core(['pods'], ['list'])] : []),
     ...(files ? MOVERS : []),
     ...(uses('csi') ? CSI : []),
     ...(asked ? [core(['pods/portforward'], ['create', 'get']), core(['services'], ['get'])] : []),

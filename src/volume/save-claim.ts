@@ -9,7 +9,7 @@ import {countEntry, emptyCount, type ManifestCount, readManifest} from './manife
 import {type Identity, identityText, ROOT} from './mover/identity.ts';
 import type {MoverJob, Placement} from './mover/job.ts';
 import {MoverLost} from './mover/lost.ts';
-import {Mover, useMover} from './mover/mover.ts';
+import {Mover, type MoverOptions, useMover} from './mover/mover.ts';
 import {type ByteProgress, isFinal, type PodResticResult, resticInPod} from './mover/restic.ts';
 import type {MoverSettings} from './mover/settings.ts';
 import type {Restic} from './restic.ts';
@@ -49,6 +49,8 @@ export interface Ownership {
   first: Mover;
   /** For a claim that belongs to its mover and goes with it, a clone: makes it belong to another one. */
   adopt?: ((mover: Mover) => Promise<void>) | undefined;
+  /** Called when its pod mounts the claim. */
+  started?: (() => Promise<void>) | undefined;
 }
 
 /** What of the record of a volume the mover finds out. */
@@ -68,6 +70,9 @@ export type SavedClaim = Pick<
 const ATTEMPTS = 3;
 const PAUSE_MS = 2000;
 const MAX_CLOCK_CHARS = 64;
+/** A restore has begun to fill it. */
+export const HALF_FILLED = 5;
+const GONE = /no such file or directory|file does not exist/i;
 /** Some files could not be read. */
 const INCOMPLETE = 3;
 
@@ -93,15 +98,15 @@ export async function saveClaim(
     const job = saveJob(claim, identity, options);
     const path = claimPath(claim.namespace, claim.claim);
     const about = {signal: options.signal, onProgress: options.onMessage};
-    const work = (mover: Mover) => readClaim(mover, {claim, path, identity}, options);
+    const work = async (mover: Mover) => {
+      await ownership?.started?.();
+      return readClaim(mover, {claim, path, identity}, options);
+    };
     try {
       const isFirst = first !== undefined;
       const mover = first ?? (await Mover.create(options.cluster, job, about));
       first = undefined;
-      if (adopt && !isFirst) {
-        await adopt(mover);
-        await owner?.close();
-      }
+      if (adopt && !isFirst) await handOver(mover, owner, adopt, about);
       owner = mover;
       const release = () => (adopt ? mover.stop() : mover.close());
       return {...(await useMover(mover, about, work, release)), durationMs: since(began)};
@@ -119,6 +124,24 @@ export async function saveClaim(
       await sleep(PAUSE_MS * attempt, options.signal);
     }
   }
+}
+
+/** Has what belongs to a mover go with another one, which goes itself when that fails. */
+async function handOver(
+  mover: Mover,
+  owner: Mover | undefined,
+  adopt: (mover: Mover) => Promise<void>,
+  {onProgress}: MoverOptions,
+): Promise<void> {
+  const note = (error: unknown) => onProgress?.(messageOf(error));
+  try {
+    await adopt(mover);
+  } catch (error) {
+    await mover.close().catch(note);
+    throw error;
+  }
+  // On a node that is gone it may take its time; its Job goes by itself.
+  await owner?.close().catch(note);
 }
 
 const since = (began: number) => Math.round(performance.now() - began);
@@ -174,6 +197,7 @@ async function readClaim(
 ): Promise<Omit<SavedClaim, 'durationMs'>> {
   const {link, restic, run, signal} = options;
   const tags = [`snapshot=${run}`, `volume=${claim.namespace}/${claim.claim}`];
+  await requireWhole(mover, claim, path, signal);
   const since = claim.isLive ? await clockOf(mover, signal) : undefined;
   const list = () => saveManifest(mover, {path, since, restic, tags, claim: claim.claim, signal});
   // What nobody changes can be listed while it is saved.
@@ -192,7 +216,7 @@ async function readClaim(
     ],
     onProgress: options.onProgress,
   });
-  const saved = requireSaved(claim.claim, result);
+  const saved = requireSaved(claim, result);
   const manifest = await (listing ?? list());
   return {
     path,
@@ -206,8 +230,36 @@ async function readClaim(
   };
 }
 
-function requireSaved(claim: string, {exitCode, saved, errors}: PodResticResult) {
+/** A volume that a restore has half filled must not be saved as if it were whole. */
+async function requireWhole(
+  mover: Mover,
+  {namespace, claim}: ClaimToSave,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const {exitCode, stderr} = await mover.run(['whole', path], {signal});
+  if (exitCode === 0) return;
+  const why = stderr.replace(/^pra-mover: /, '').trim();
+  if (exitCode !== HALF_FILLED)
+    throw new PraError('VOLUME_SAVE_FAILED', `claim ${namespace}/${claim} cannot be read`, {why});
+  throw new PraError(
+    'VOLUME_HALF_FILLED',
+    `claim ${namespace}/${claim} is half filled by a restore, so it is not saved`,
+    {
+      why,
+      next: [
+        'end that restore: pra restore run --resume latest, or pra recover again',
+        'or delete the claim',
+      ],
+    },
+  );
+}
+
+function requireSaved({claim, isLive}: ClaimToSave, {exitCode, saved, errors}: PodResticResult) {
   if (exitCode === 0 && saved) return saved;
+  // In use, files go while they are read; the manifest says which folders changed.
+  const onlyGone = errors.length > 0 && errors.every(text => GONE.test(text));
+  if (exitCode === INCOMPLETE && saved && isLive && onlyGone) return saved;
   if (exitCode === INCOMPLETE) throw new Unreadable(claim, errors);
   const why = errors.join('; ') || `restic ended with exit code ${exitCode}`;
   if (/wrong password/i.test(why))
@@ -255,8 +307,8 @@ async function saveManifest(
     transform(chunk: Buffer, _encoding, done) {
       hash.update(chunk);
       this.push(chunk);
-      if (counting.write(chunk)) done();
-      else counting.once('drain', () => done());
+      if (counting.destroyed || counting.write(chunk)) done();
+      else counting.once('drain', done).once('close', done);
     },
     flush(done) {
       counting.end();
@@ -267,6 +319,7 @@ async function saveManifest(
   const flowing = pipeline(listed, tee, held, {end: false, signal});
   flowing.catch(() => undefined);
   const counted = count(counting);
+  counted.catch((error: unknown) => listed.destroy(asError(error)));
   const listing = (async () => {
     const {exitCode, stderr} = await mover.run(['manifest', path, ...(since === undefined ? [] : [since])], {
       stdout: listed,
@@ -281,9 +334,7 @@ async function saveManifest(
     await flowing;
     held.end();
   })();
-  listing.catch((error: unknown) =>
-    held.destroy(error instanceof Error ? error : new Error(messageOf(error))),
-  );
+  listing.catch((error: unknown) => held.destroy(asError(error)));
   const filename = `${claim}.manifest`;
   const saving = restic.backup(held, {filename, tags: [...tags, 'manifest'], signal});
   saving.catch(() => listed.destroy());
@@ -292,6 +343,8 @@ async function saveManifest(
   if (save.status === 'rejected') throw save.reason;
   return {resticSnapshot: save.value.snapshotId, filename, sha256: hash.digest('hex'), ...(await counted)};
 }
+
+const asError = (error: unknown) => (error instanceof Error ? error : new Error(messageOf(error)));
 
 async function count(stream: PassThrough): Promise<ManifestCount> {
   const found = emptyCount();

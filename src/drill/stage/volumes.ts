@@ -1,11 +1,7 @@
-import {CORE_TYPES} from '../../cluster/core-types.ts';
-import {listAll} from '../../cluster/list.ts';
-import {PraError} from '../../errors.ts';
 import type {PlannedClaims} from '../../restore/claim-groups.ts';
-import {proofOf} from '../../restore/fill-volumes.ts';
+import {type FillRun, proofOf, splitOld} from '../../restore/fill-volumes.ts';
 import {formatBytes} from '../../std/bytes.ts';
 import type {FilledClaim} from '../../volume/fill-claims.ts';
-import {claimsOfPod} from '../../volume/mover/job.ts';
 import {progressText} from '../../volume/progress.ts';
 import type {StepDefinition, StepHandle} from '../graph.ts';
 import type {DrillRun} from '../run-state.ts';
@@ -29,67 +25,38 @@ export async function fillVolumes(
   step: StepHandle,
 ): Promise<string> {
   if (claims.length === 0) return 'no volumes to restore';
-  const isOld = ({namespace, claims: [first]}: PlannedClaims) =>
-    run.claimsBefore.has(`${namespace}/${first?.claim}`);
-  const single = claims.flatMap(group => (group.claims.length === 1 ? [group] : eachAlone(run, group)));
-  const old = single.filter(isOld);
-  const fresh = single.filter(group => !isOld(group));
+  const split = claims.map(group => splitOld(group, place => run.claimsBefore.has(place)));
   let bytes = 0;
   let kept = 0;
-  const fill = (groups: readonly PlannedClaims[]) =>
-    run.filling.fill(groups, {
-      signal: step.signal,
-      onMessage: step.progress,
-      onProgress: progress => step.progress(progressText(progress)),
-      onFilled: (filled, {refs, namespace, claims: all}) => {
-        bytes += filled.bytes;
-        noteFilled(run, namespace, filled, step);
-        run.claimsFilled(refs.filter((_, index) => all[index]?.claim === filled.claim));
-      },
-    });
+  const how: FillRun = {
+    signal: step.signal,
+    onMessage: step.progress,
+    onProgress: progress => step.progress(progressText(progress)),
+    onFilled: (filled, {refs, namespace, claims: all}) => {
+      bytes += filled.bytes;
+      noteFilled(run, namespace, filled, step);
+      run.claimsFilled(refs.filter((_, index) => all[index]?.claim === filled.claim));
+    },
+  };
   try {
-    await fill(fresh);
-    for (const group of old) {
-      if (!(await isKept(run, group, step, () => fill([group])))) continue;
+    await run.filling.fill(
+      split.flatMap(({fresh}) => fresh),
+      how,
+    );
+    for (const group of split.flatMap(({old}) => old)) {
+      if (!(await run.filling.fillUnlessHeld(group, how))) continue;
       kept += 1;
       noteKept(run, group);
     }
   } catch (error) {
     noteFailed(run, claims);
     throw error;
+  } finally {
+    run.claimsEnded(claims.flatMap(({refs}) => refs));
   }
   const count = claims.flatMap(({refs}) => refs).length - kept;
   const left = kept > 0 ? `; ${kept} were there and keep what they hold` : '';
   return `${count} volumes with ${formatBytes(bytes)}, each file as it was saved${left}`;
-}
-
-/** Claims that belong together go apart when some of them are there already. */
-function eachAlone(run: DrillRun, group: PlannedClaims): PlannedClaims[] {
-  const {namespace, claims, refs} = group;
-  if (!claims.some(({claim}) => run.claimsBefore.has(`${namespace}/${claim}`))) return [group];
-  return claims.map((claim, index) => ({...group, claims: [claim], refs: refs.slice(index, index + 1)}));
-}
-
-/**
- * Whether a claim that was there is left as it is: a pod uses it, or it holds something. One that is empty, or that a run which
- * was broken off has half filled, is filled.
- */
-async function isKept(
-  run: DrillRun,
-  {namespace, claims: [first]}: PlannedClaims,
-  step: StepHandle,
-  fill: () => Promise<void>,
-): Promise<boolean> {
-  const {target} = run.needTarget();
-  const pods = await listAll(target, CORE_TYPES.Pod, {namespace, signal: step.signal});
-  if (pods.some(pod => claimsOfPod(pod.spec).includes(first?.claim ?? ''))) return true;
-  try {
-    await fill();
-    return false;
-  } catch (error) {
-    if (error instanceof PraError && error.code === 'VOLUME_NOT_EMPTY') return true;
-    throw error;
-  }
 }
 
 function noteKept(run: DrillRun, {namespace, claims: [first], refs}: PlannedClaims): void {

@@ -103,6 +103,13 @@ export class Mover {
   /** Why the pod does not run yet. @throws PraError when it never will */
   async #trouble(pod: KubeObject | undefined, signal: AbortSignal): Promise<string> {
     if (!pod) {
+      const job = await readObject(
+        this.#cluster,
+        CORE_TYPES.Job,
+        {name: this.job, namespace: this.namespace},
+        {signal},
+      );
+      if (!job) throw new MoverLost('MOVER_FAILED', ...told(this, 'is not made', 'the Job was deleted'));
       const reason = (await this.#warnings(this.job, 'Job', signal)).find(text => text.includes('forbidden'));
       if (reason === undefined) return 'no pod was made yet';
       if (/PodSecurity|SecurityContextConstraint|security context constraint/i.test(reason))
