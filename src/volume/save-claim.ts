@@ -81,7 +81,8 @@ export const claimPath = (namespace: string, claim: string) => `/pra/${namespace
 
 /**
  * Saves the files of a claim: restic reads them in a pod beside the data, and their manifest is taken in the same pod. What
- * breaks is tried again in a new pod, and goes on where it was, since what restic has stored it does not send twice.
+ * breaks is tried again in a new pod, and goes on where it was: restic does not send twice what is in its index, which it
+ * stores every ten minutes.
  * @throws PraError VOLUME_SAVE_FAILED, MOVER_*, STORE_*, REPOSITORY_WRONG_KEY
  */
 export async function saveClaim(

@@ -1,4 +1,5 @@
 import {execFile} from 'node:child_process';
+import {randomBytes} from 'node:crypto';
 import {
   chmod,
   chown,
@@ -6,6 +7,7 @@ import {
   lutimes,
   mkdir,
   open,
+  readdir,
   rm,
   stat,
   symlink,
@@ -14,6 +16,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import type {VolumeRule} from '../../src/snapshot/volume-rule.ts';
@@ -99,4 +102,39 @@ test('10,000 files, a sparse one and all that a file system knows come back as t
   // What is compared can also differ.
   await rm(join(copy, 'secret'));
   expect(await differences(source, copy)).toContain('secret');
+}, 180_000);
+
+const MIB = 1024 ** 2;
+
+/** Bytes of all files below a folder. */
+async function bytesIn(folder: string): Promise<number> {
+  let sum = 0;
+  for (const entry of await readdir(folder, {withFileTypes: true, recursive: true}))
+    if (entry.isFile()) sum += (await stat(join(entry.parentPath, entry.name))).size;
+  return sum;
+}
+
+test('a volume that has not changed is stored once', async () => {
+  const namespace = 'same';
+  await bed.create(
+    namespaceObject(namespace),
+    claimObject(namespace, 'data'),
+    idlePod(namespace, 'app', 'data'),
+  );
+  const source = await bed.folderOf(namespace, 'data');
+  for (let i = 0; i < 8; i += 1) await writeFile(join(source, `${i}`), randomBytes(32 * MIB));
+  const {restic, repository} = await bed.keep();
+  const rules: VolumeRule[] = [{select: {app: 'app'}, method: 'filesystem'}];
+  const stored = () => bytesIn(fileURLToPath(repository.store.url));
+  const first = await saveVolume(bed, {restic, rules, namespace});
+  const before = await stored();
+  expect(first.addedBytes).toBeGreaterThan(256 * MIB);
+  const second = await saveVolume(bed, {restic, rules, namespace});
+  expect(second.bytes).toBe(256 * MIB);
+  expect(second.addedBytes / second.bytes).toBeLessThan(0.001);
+  expect(((await stored()) - before) / second.bytes).toBeLessThan(0.001);
+  // What changes is stored, and it alone.
+  await writeFile(join(source, '0'), randomBytes(2 * MIB));
+  const third = await saveVolume(bed, {restic, rules, namespace});
+  expect(third.addedBytes / MIB).toBeCloseTo(2, 0);
 }, 180_000);

@@ -18,7 +18,7 @@ const LOOK_TIMEOUT_MS = 10_000;
 /** What waiting does not mend. */
 const FINAL = /ErrImageNeverPull|InvalidImageName|ImagePullBackOff|CreateContainerConfigError/;
 
-/** Exit codes from here on are signals: whoever ends a pod ends what runs in it. */
+/** Exit codes above it are signals. */
 const BY_SIGNAL = 128;
 /** Until the cluster tells that a pod whose command was ended is itself at its end. */
 const TOLD_MS = 5000;
@@ -190,18 +190,21 @@ export class Mover {
         ...options,
         signal: AbortSignal.any([signal, this.#lost.signal]),
       });
-      if (result.exitCode > BY_SIGNAL) await this.#throwIfLost(signal);
+      // What is ended with its pod fails in one way or another.
+      if (result.exitCode !== 0) await this.#throwIfLost(signal, result.exitCode > BY_SIGNAL ? TOLD_MS : 0);
       return result;
     } catch (error) {
-      if (!signal.aborted && isExecFailure(error)) await this.#throwIfLost(signal, error);
+      if (!signal.aborted && isExecFailure(error)) await this.#throwIfLost(signal, TOLD_MS, error);
       throw error;
     }
   }
 
-  async #throwIfLost(signal: AbortSignal, cause?: unknown): Promise<void> {
-    for (let waitedMs = 0; waitedMs < TOLD_MS; waitedMs += 500) {
+  async #throwIfLost(signal: AbortSignal, patienceMs: number, cause?: unknown): Promise<void> {
+    const end = performance.now() + patienceMs;
+    for (;;) {
       const lost = await this.#findLost(cause);
       if (lost) throw lost;
+      if (performance.now() >= end) return;
       await sleep(500, signal);
     }
   }
