@@ -3,7 +3,7 @@ import type {Cluster} from '../cluster/client.ts';
 import {messageOf, PraError} from '../errors.ts';
 import type {ClaimRecord} from '../repository/snapshot-root.ts';
 import {sleep} from '../std/wait.ts';
-import {type Comparison, compareManifests, readManifest} from './manifest.ts';
+import {type Comparison, compareManifests, readManifest, requireListed} from './manifest.ts';
 import {type Identity, identityText, ROOT} from './mover/identity.ts';
 import type {MoverJob, Placement} from './mover/job.ts';
 import {type Mover, withMover} from './mover/mover.ts';
@@ -256,6 +256,7 @@ async function compareWithManifest(
     throw new PraError('VOLUME_RESTORE_FAILED', `the files of claim ${claim} could not be listed`, {
       why: list.value.stderr.trim(),
     });
+  requireListed(comparison.value.found, list.value.stderr);
   if (read.value.sha256 !== sha256)
     throw new PraError('VOLUME_RESTORE_FAILED', `the manifest of claim ${claim} is not what was saved`);
   const {differing, differences} = comparison.value;

@@ -168,6 +168,15 @@ export function countEntry(count: ManifestCount, {type, size = 0, unstable, link
   if (linkTo === undefined) count.bytes += size;
 }
 
+/** The agent says how many entries it has listed, so that none is lost on the way. @throws PraError EXEC_FAILED */
+export function requireListed({entries}: ManifestCount, stderr: string): void {
+  const listed = /listed (\d+) entries/.exec(stderr)?.[1];
+  if (listed === String(entries)) return;
+  throw new PraError('EXEC_FAILED', 'the list of files did not come whole', {
+    why: `${entries} of ${listed ?? 'an unknown number of'} entries came`,
+  });
+}
+
 const folderOf = (path: string) => {
   const slash = path.lastIndexOf('/');
   return slash < 0 ? '.' : path.slice(0, slash);

@@ -5,7 +5,7 @@ import type {Cluster} from '../cluster/client.ts';
 import {type ErrorCode, messageOf, PraError} from '../errors.ts';
 import type {ClaimRecord} from '../repository/snapshot-root.ts';
 import {sleep} from '../std/wait.ts';
-import {countEntry, emptyCount, type ManifestCount, readManifest} from './manifest.ts';
+import {countEntry, emptyCount, type ManifestCount, readManifest, requireListed} from './manifest.ts';
 import {type Identity, identityText, ROOT} from './mover/identity.ts';
 import type {MoverJob, Placement} from './mover/job.ts';
 import {MoverLost} from './mover/lost.ts';
@@ -333,6 +333,7 @@ async function saveManifest(
             why: stderr.trim(),
           });
     await flowing;
+    requireListed(await counted, stderr);
     held.end();
   })();
   listing.catch((error: unknown) => held.destroy(asError(error)));

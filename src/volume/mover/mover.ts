@@ -18,6 +18,8 @@ const LOOK_TIMEOUT_MS = 10_000;
 /** What waiting does not mend. */
 const FINAL = /ErrImageNeverPull|InvalidImageName|ImagePullBackOff|CreateContainerConfigError/;
 
+/** The last that a command says which did all that it should. */
+export const DONE = 'pra-mover: done';
 /** Exit codes above it are signals. */
 const BY_SIGNAL = 128;
 /** Until the cluster tells that a pod whose command was ended is itself at its end. */
@@ -190,8 +192,11 @@ export class Mover {
         ...options,
         signal: AbortSignal.any([signal, this.#lost.signal]),
       });
-      // What is ended with its pod fails in one way or another.
-      if (result.exitCode !== 0) await this.#throwIfLost(signal, result.exitCode > BY_SIGNAL ? TOLD_MS : 0);
+      const {exitCode, stderr} = result;
+      // What is ended with its pod fails in one way or another, or is even told to have ended well.
+      const isDone = exitCode === 0 && stderr.trimEnd().endsWith(DONE);
+      if (!isDone) await this.#throwIfLost(signal, exitCode === 0 || exitCode > BY_SIGNAL ? TOLD_MS : 0);
+      if (exitCode === 0 && !isDone) throw unfinished(this, args);
       return result;
     } catch (error) {
       if (!signal.aborted && isExecFailure(error)) await this.#throwIfLost(signal, TOLD_MS, error);
@@ -291,6 +296,15 @@ export async function useMover<T>(
     await release().catch((error: unknown) => options.onProgress?.(leftover(mover, error)));
   }
 }
+
+const unfinished = ({namespace, job}: Mover, [command]: readonly string[]) =>
+  new PraError(
+    'EXEC_FAILED',
+    `/pra-mover ${command} in the pod of Job ${namespace}/${job} was ended before it was done`,
+    {
+      why: 'it did not say that it was done',
+    },
+  );
 
 const isExecFailure = (error: unknown) =>
   (error instanceof PraError && error.code === 'EXEC_FAILED') || isApiError(error, 404);

@@ -5,7 +5,7 @@ import type {RestAccess} from '../restic-rest.ts';
 import {serveRestic} from '../restic-server.ts';
 import {watchStall} from '../stall.ts';
 import type {PodLink, StoreLink} from '../store-link.ts';
-import type {Mover} from './mover.ts';
+import {DONE, type Mover} from './mover.ts';
 
 /** restic's status lines of a backup and of a restore. */
 const statusSchema = z.object({
@@ -145,7 +145,7 @@ class Heard {
   }
 
   #line(line: string): void {
-    if (line === '') return;
+    if (line === '' || line === DONE) return;
     const message = parse(line);
     const status = statusSchema.safeParse(message);
     if (status.success) {

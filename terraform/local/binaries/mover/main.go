@@ -27,6 +27,10 @@ const (
 	exitHalf     = 5
 )
 
+// done is said by every command that did all that it should: a container that is killed may make the exit code of what ran
+// in it be told as 0.
+const done = "pra-mover: done"
+
 type exitError struct {
 	code int
 	err  error
@@ -45,6 +49,9 @@ func main() {
 			fmt.Fprintln(os.Stderr, "pra-mover: "+text)
 		}
 		os.Exit(code)
+	}
+	if len(os.Args) > 1 && os.Args[1] != "bridge" {
+		fmt.Fprintln(os.Stderr, done)
 	}
 }
 

@@ -85,6 +85,7 @@ func manifest(root string, since int64, out io.Writer) error {
 	lines := bufio.NewWriterSize(out, 1<<16)
 	encoder := json.NewEncoder(lines)
 	encoder.SetEscapeHTML(false)
+	entries := 0
 	for next := range queue {
 		<-next.ready
 		if next.err != nil {
@@ -93,11 +94,16 @@ func manifest(root string, since int64, out io.Writer) error {
 		if err := encoder.Encode(next.entry); err != nil {
 			return err
 		}
+		entries++
 	}
 	if walkErr != nil {
 		return walkErr
 	}
-	return lines.Flush()
+	if err := lines.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "pra-mover: listed %d entries\n", entries)
+	return nil
 }
 
 func walk(root string, since int64, stop <-chan struct{}, visit func(*job)) error {
