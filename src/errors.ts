@@ -191,6 +191,11 @@ export const CATALOGUE = {
     explanation:
       'A volume is to be filled from a snapshot and holds something already. pra never writes over data: recover into a new claim, or empty this one yourself.',
   },
+  VOLUME_HALF_FILLED: {
+    exit: EXIT.failed,
+    explanation:
+      'A restore began to fill this volume and did not end, so it holds a part of some snapshot. Go on with a restore of the same snapshot, or delete the claim. It is neither saved, nor taken for restored, nor filled from another snapshot.',
+  },
   MOVER_FAILED: {
     exit: EXIT.failed,
     explanation:

@@ -1,21 +1,28 @@
 import {EXIT, type ExitCode, PraError} from '../errors.ts';
 import type {LoadedPlan} from '../plan/load.ts';
+import type {OpenStoreOptions} from '../repository/open.ts';
 import type {Repository} from '../repository/repository.ts';
-import type {SnapshotRoot} from '../repository/snapshot-root.ts';
+import {type SnapshotRoot, volumeName} from '../repository/snapshot-root.ts';
 import {verifyPacks} from '../repository/verify.ts';
-import {executeRestore, type RestoreResult} from '../restore/execute.ts';
+import {planClaims} from '../restore/claim-groups.ts';
+import {type ExecuteOptions, executeRestore, type RestoreResult} from '../restore/execute.ts';
 import {existingPolicyOf} from '../restore/existing-policy.ts';
+import {VolumeFilling} from '../restore/fill-volumes.ts';
 import {type ReadRestore, RestoreJournal} from '../restore/journal.ts';
 import type {RestorePlan} from '../restore/preview.ts';
 import type {RestoreRequest} from '../restore/request.ts';
 import {readTargetFacts} from '../restore/target-facts.ts';
 import type {ProgressOptions} from '../view/progress.ts';
 import {openRestoreProgress} from '../view/restore-progress.ts';
+import {DEFAULT_MOVER_SETTINGS, moverSettings} from '../volume/mover/settings.ts';
+import {openRestic} from '../volume/restic.ts';
 import {type OpenTarget, planByFlags, pruneScope} from './restore.ts';
 import {confirmRisks, risksOf} from './restore-confirm.ts';
 
 export interface RunRestoreOptions {
   repository: Repository;
+  /** How its store was opened. */
+  store: OpenStoreOptions;
   root: SnapshotRoot;
   loaded: LoadedPlan | undefined;
   target: OpenTarget;
@@ -63,6 +70,7 @@ export async function runRestore(options: RunRestoreOptions): Promise<FinishedRe
   }
   const journal = earlier ? await RestoreJournal.resume(earlier.id) : await RestoreJournal.begin(request);
   options.onId(journal.id);
+  const volumes = await volumesOf(plan, options, journal.id);
   const progress = openRestoreProgress(options.view, plan);
   const result = await executeRestore({
     cluster: target.cluster,
@@ -70,6 +78,7 @@ export async function runRestore(options: RunRestoreOptions): Promise<FinishedRe
     target: facts,
     existing: existingPolicyOf(request.existing),
     prune: pruneScope(plan, request.select, request.existing),
+    volumes,
     journal,
     done: earlier?.done,
     readyTimeoutMs: options.readyTimeoutMs,
@@ -83,6 +92,37 @@ export async function runRestore(options: RunRestoreOptions): Promise<FinishedRe
   });
   return {...result, id: journal.id, plan};
 }
+
+/** The claims that get their data; what moves it is started only when there are any. */
+async function volumesOf(
+  plan: RestorePlan,
+  {repository, store, root, loaded, target, request, signal, note}: RunRestoreOptions,
+  run: string,
+): Promise<ExecuteOptions['volumes']> {
+  if (request.withoutVolumes) return undefined;
+  const claims = await planClaims(plan, root.volumes);
+  const restored = new Set(plan.waves.flatMap(({items}) => items.map(item => placeOf(item.origin ?? item))));
+  const dumps = root.volumes
+    .filter(
+      ({method, namespace, pvcs}) =>
+        method === 'dump' && pvcs.some(name => restored.has(placeOf({namespace, name}))),
+    )
+    .map(volumeName);
+  if (dumps.length > 0)
+    note(`dumps come back with pra recover or a drill, when their workloads run: ${dumps.join(', ')}`);
+  if (claims.length === 0) return undefined;
+  const restic = await openRestic({repository, store, signal});
+  const settings = loaded ? moverSettings(loaded.plan) : DEFAULT_MOVER_SETTINGS;
+  const filling = new VolumeFilling({
+    cluster: target.cluster,
+    restic,
+    settings,
+    run,
+  });
+  return {claims, filling};
+}
+
+const placeOf = ({namespace, name}: {namespace: string; name: string}) => `${namespace}/${name}`;
 
 /** @throws PraError RESTORE_REFUSED when the restore could not be whole, and nobody said to begin nevertheless */
 function refuseUnwhole({findings}: RestorePlan, {despiteFindings, note}: RunRestoreOptions): void {

@@ -6,11 +6,12 @@ import {diagnose, missingFor} from '../tool/doctor.ts';
 import {installMissing} from '../tool/install.ts';
 import {renderTable} from '../view/table.ts';
 
-const USES = ['drill', 'local', 'tests'] as const;
+const USES = ['drill', 'local', 'volumes', 'tests'] as const;
 const NEEDED = {
   drill: ['always'],
   local: ['always', 'local target'],
-  tests: ['always', 'local target', 'tests'],
+  volumes: ['always', 'local target', 'volumes'],
+  tests: ['always', 'local target', 'volumes', 'tests'],
 } as const satisfies Record<string, readonly Need[]>;
 
 export default class Doctor extends BaseCommand<typeof Doctor> {
@@ -27,7 +28,8 @@ Exit codes: 0 nothing is missing; 1 something is.`;
   ];
   static override flags = {
     for: Flags.option({options: USES})({
-      description: 'drill: any target; local: the built-in target too; tests: what the tests need too',
+      description:
+        'drill: any target; local: the built-in target too; volumes: what fills volumes in it too; tests: all that the tests need',
       default: 'local',
     }),
     install: Flags.boolean({description: 'get what is missing'}),
@@ -37,7 +39,7 @@ Exit codes: 0 nothing is missing; 1 something is.`;
     const use = this.flags.for;
     if (this.flags.install) {
       await installMissing({
-        for: use === 'tests' ? 'tests' : 'local target',
+        for: use === 'tests' || use === 'volumes' ? use : 'local target',
         signal: this.signal,
         onProgress: message => this.note(message),
       });

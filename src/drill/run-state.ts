@@ -13,6 +13,7 @@ import {VolumeFilling} from '../restore/fill-volumes.ts';
 import type {RestorePlan} from '../restore/preview.ts';
 import {type ObjectOutcome, UidMap} from '../restore/run.ts';
 import type {Json} from '../std/json.ts';
+import {sleep} from '../std/wait.ts';
 import type {TargetOutputs} from '../terraform/outputs.ts';
 import type {Workspace} from '../terraform/workspace.ts';
 import {moverSettings} from '../volume/mover/settings.ts';
@@ -70,8 +71,11 @@ export class DrillRun {
   restorePlan: RestorePlan | undefined;
   /** Claims that get their data before workloads start. */
   claims: readonly PlannedClaims[] = [];
+  /** Claims that the target had before the run, `namespace/name`. */
+  claimsBefore: ReadonlySet<string> = new Set();
   /** Of these, the claims that have none yet. */
   readonly unfilled = new Set<string>();
+  readonly #ended = new Set<string>();
   #filling: VolumeFilling | undefined;
   readonly uids = new UidMap();
   readonly outcomes: ObjectOutcome[] = [];
@@ -157,13 +161,55 @@ export class DrillRun {
         ({namespace, name}) => namespace === volume.namespace && volume.workload.endsWith(`/${name}`),
       ),
     );
-    if (waiting.length === 0 && this.unfilled.size === 0) this.log.mark('T3');
+    if (waiting.length === 0) this.emptyGroups.clear();
+    this.#markData();
   }
 
   /** Claims of which all data is there. */
   claimsFilled(refs: readonly string[]): void {
     for (const ref of refs) this.unfilled.delete(ref);
-    if (this.unfilled.size === 0 && this.emptyGroups.size === 0) this.log.mark('T3');
+    this.#markData();
+  }
+
+  #markData(): void {
+    if (this.unfilled.size === 0 && (!this.hasDumps || this.emptyGroups.size === 0)) this.log.mark('T3');
+  }
+
+  /** The filling of these has ended, whole or not. */
+  claimsEnded(refs: readonly string[]): void {
+    for (const ref of refs) this.#ended.add(ref);
+  }
+
+  /**
+   * Claims that have to be filled before a group starts: those that its workloads mount, whichever group's step fills
+   * them, and, where it has operators, those of which nobody knows what mounts them: pods that an operator makes.
+   * @throws PraError VOLUME_RESTORE_FAILED when one of them was not filled
+   */
+  async waitClaims(
+    group: string,
+    step: {signal: AbortSignal; progress: (message: string) => void},
+  ): Promise<void> {
+    const planned = this.needRestorePlan().groups.find(({name}) => name === group);
+    const members = [...(planned?.operators ?? []), ...(planned?.workloads ?? [])].map(({item}) => item.ref);
+    const late = planned?.late.map(({ref}) => ref) ?? [];
+    const hasOperators = (planned?.operators.length ?? 0) > 0;
+    const needed = this.claims
+      .filter(({users}) =>
+        users.length === 0 ? hasOperators : users.some(ref => members.includes(ref) || late.includes(ref)),
+      )
+      .flatMap(({refs}) => refs);
+    const open = () => needed.filter(ref => !this.#ended.has(ref));
+    if (open().length > 0) step.progress(`waiting for the data of ${open().join(', ')}`);
+    while (open().length > 0) await sleep(100, step.signal);
+    const empty = needed.filter(ref => this.unfilled.has(ref));
+    if (empty.length > 0)
+      throw new PraError(
+        'VOLUME_RESTORE_FAILED',
+        `not started, since the data of ${empty.join(', ')} is not there`,
+        {
+          next: ['see the step that restores these volumes'],
+        },
+      );
   }
 
   /** What fills claims, for all groups of the run. */

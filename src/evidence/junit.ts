@@ -120,8 +120,9 @@ function completenessCases({completeness: {kinds, failures}, volumes}: DrillReco
     return {name: ref, seconds: 0, outcome: {as: 'failure', type: 'notRestored', message: reason}};
   });
   const byVolume = volumes.map((volume): TestCase => {
-    const {namespace, workload, bytes, restoredBytes, sha256Ok, durationMs} = volume;
-    const test = {name: `data of ${namespace} ${workload}`, seconds: durationMs / 1000};
+    const {namespace, workload, claim, bytes, restoredBytes, sha256Ok, durationMs} = volume;
+    const of = claim === undefined ? workload : `${workload}, claim ${claim}`;
+    const test = {name: `data of ${namespace} ${of}`, seconds: durationMs / 1000};
     if (sha256Ok) return test;
     const message = `${restoredBytes} of ${bytes} bytes came back and their digest differs from the one saved`;
     return {...test, outcome: {as: 'failure', type: 'dataDiffers', message}};

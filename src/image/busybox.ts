@@ -16,6 +16,7 @@ const APPLETS = [
   'echo',
   'env',
   'false',
+  'find',
   'grep',
   'head',
   'httpd',
@@ -28,6 +29,7 @@ const APPLETS = [
   'ps',
   'rm',
   'sed',
+  'sha256sum',
   'sleep',
   'tail',
   'tar',
@@ -64,7 +66,7 @@ export async function baseImages(signal: AbortSignal): Promise<string[]> {
       entrypoint: ['/bin/busybox', 'sleep', '2147483647'],
       user: '65535:65535',
     },
-    {name: BUSYBOX_IMAGE, out: join(dir, 'busybox-1.tar'), entrypoint: ['/bin/sh'], user: '0'},
+    {name: BUSYBOX_IMAGE, out: join(dir, 'busybox-2.tar'), entrypoint: ['/bin/sh'], user: '0'},
   ];
   for (const image of images) {
     if (existsSync(image.out)) continue;

@@ -1,3 +1,5 @@
+import type {DumpRule} from '../volume/dump-commands.ts';
+
 /** Where a recipe gets a value from: variables of the container, by name or, with `_FILE` appended, as files. */
 export interface Parameter {
   /** The first one that the container has counts. */
@@ -6,34 +8,27 @@ export interface Parameter {
   fallback?: string;
   /** Never written into the plan, whatever the container says. */
   secret?: true;
-  /** Without it the commands do not work, so the recipe does not fit. */
+  /** Without it the preset cannot ask the server, so the recipe does not fit. */
   required?: true;
 }
 
-/** How one kind of database is recognised, and how its data is saved, brought back and looked at. */
+/** How one kind of database is recognised, saved and looked at. */
 export interface Recipe {
   database: string;
+  preset: NonNullable<DumpRule['preset']>;
   /** Last parts of the names of images. */
   images: readonly string[];
   /** Variables that only a server of this kind has. */
   variables: readonly string[];
   parameters: Readonly<Record<string, Parameter>>;
-  /** Words split at spaces, in which `{name}` is a parameter. Undefined when no command can do it. */
-  commands?: Commands;
+  /** Variables that `notEmpty` runs with. One whose parameter is not there is left out. */
+  environment: Readonly<Record<string, string>>;
+  /** A shell condition that holds when the database is not empty; `{name}` is a parameter. */
+  notEmpty: string;
   /** What a person must know to judge the rule. */
   advice: readonly string[];
 }
 
-export interface Commands {
-  /** Variables that the commands run with. One whose parameter is not there is left out. */
-  environment: Readonly<Record<string, string>>;
-  dump: string;
-  restore: string;
-  /** A shell condition that holds when the database is not empty. */
-  notEmpty: string;
-}
-
-const PG = '--host=127.0.0.1 --username={user} --dbname={database}';
 const MYSQL_TABLES =
   "select count(*) from information_schema.tables where table_schema not in ('mysql','sys','information_schema','performance_schema')";
 /** The user of the database where there is one; the shell leaves the words out where there is none. */
@@ -47,24 +42,20 @@ const mysqlParameters = {
     secret: true,
     required: true,
   },
-  database: {variables: ['MYSQL_DATABASE', 'MARIADB_DATABASE'], required: true},
 } as const satisfies Recipe['parameters'];
 
-/** The two servers differ in the names of their programs, and MySQL in what it does not want in a dump. */
-const mysqlCommands = (client: string, dump: string): Commands => ({
+/** The two servers differ in the names of their programs. */
+const mysqlAsk = (client: string): Pick<Recipe, 'parameters' | 'environment' | 'notEmpty'> => ({
+  parameters: mysqlParameters,
   environment: {MYSQL_PWD: '{password}'},
-  dump: `${dump} --databases {database}`,
-  restore: `${client} --user=root`,
   notEmpty: `test "$(${client} --user=root -N -B -e "${MYSQL_TABLES}")" -gt 0`,
 });
-const MYSQL_DUMP = '--user=root --single-transaction --quick --routines --triggers --events --hex-blob';
 
-const mysqlAdvice = ['Saves this one database. Users that were made by hand are not in it.'];
-
-/** The databases that `pra init` knows. A new one is a new entry here. */
+/** The databases that `pra init` knows. A new one is a new entry here, and a preset in src/volume/preset. */
 export const RECIPES: readonly Recipe[] = [
   {
     database: 'PostgreSQL',
+    preset: 'postgresql',
     images: ['postgres', 'postgresql', 'postgis', 'pgvector', 'timescaledb', 'timescaledb-ha'],
     variables: ['PGDATA', 'POSTGRES_INITDB_ARGS', 'POSTGRESQL_VOLUME_DIR'],
     parameters: {
@@ -72,59 +63,49 @@ export const RECIPES: readonly Recipe[] = [
       database: {variables: ['POSTGRES_DB', 'POSTGRESQL_DATABASE'], fallback: '{user}'},
       password: {variables: ['POSTGRES_PASSWORD', 'POSTGRESQL_PASSWORD'], secret: true},
     },
-    commands: {
-      environment: {PGPASSWORD: '{password}'},
-      // restic compresses, and finds again what did not change, which it cannot in compressed data.
-      dump: `pg_dump ${PG} -Fc -Z0`,
-      // What the image makes on its first start gives way to what was saved.
-      restore: `pg_restore ${PG} --exit-on-error --single-transaction --clean --if-exists`,
-      notEmpty: `test "$(psql ${PG} -XAtqc "select count(*) from pg_tables where schemaname not in ('pg_catalog','information_schema')")" -gt 0`,
-    },
-    advice: [
-      'Saves this one database. Other databases of the server need rules of their own, and roles that were',
-      'made by hand are not in it: without them the restore fails.',
-    ],
+    environment: {PGPASSWORD: '{password}'},
+    notEmpty: `test "$(psql --host=127.0.0.1 --username={user} --dbname={database} -XAtqc "select count(*) from pg_tables where schemaname not in ('pg_catalog','information_schema')")" -gt 0`,
+    advice: ['Saves all databases of the server and its roles, for which the user must be a superuser.'],
   },
   {
     database: 'MariaDB',
+    preset: 'mariadb',
     images: ['mariadb', 'mariadb-galera'],
     variables: ['MARIADB_ROOT_PASSWORD', 'MARIADB_ROOT_PASSWORD_FILE'],
-    parameters: mysqlParameters,
-    commands: mysqlCommands('mariadb', `mariadb-dump ${MYSQL_DUMP}`),
-    advice: mysqlAdvice,
+    ...mysqlAsk('mariadb'),
+    advice: ['Saves all databases of the server and its users.'],
   },
   {
     database: 'MySQL',
+    preset: 'mysql',
     images: ['mysql', 'mysql-server', 'percona', 'percona-server'],
     variables: ['MYSQL_ROOT_PASSWORD', 'MYSQL_ROOT_PASSWORD_FILE'],
-    parameters: mysqlParameters,
-    commands: mysqlCommands('mysql', `mysqldump ${MYSQL_DUMP} --set-gtid-purged=OFF`),
-    advice: mysqlAdvice,
+    ...mysqlAsk('mysql'),
+    advice: ['Saves all databases of the server and its users, for a server of the same version.'],
   },
   {
     database: 'MongoDB',
+    preset: 'mongodb',
     images: ['mongo', 'mongodb', 'mongodb-community-server', 'percona-server-mongodb'],
     variables: ['MONGO_INITDB_ROOT_USERNAME', 'MONGO_INITDB_DATABASE'],
     parameters: {},
-    commands: {
-      environment: {},
-      dump: `mongodump --quiet --archive ${MONGO}`,
-      restore: `mongorestore --quiet --archive --drop --stopOnError ${MONGO}`,
-      notEmpty: `test "$(mongosh --quiet ${MONGO} --eval 'db.adminCommand({listDatabases: 1}).databases.filter(({name}) => !["admin", "config", "local"].includes(name)).length')" -gt 0`,
-    },
+    environment: {},
+    notEmpty: `test "$(mongosh --quiet ${MONGO} --eval 'db.adminCommand({listDatabases: 1}).databases.filter(({name}) => !["admin", "config", "local"].includes(name)).length')" -gt 0`,
     advice: [
-      'Without a replica set and --oplog, collections are saved one after another, not at one moment.',
+      'Saves all databases and users; where it is no replica set, collections one after another, not at one moment.',
     ],
   },
   {
     database: 'Redis',
+    preset: 'redis',
     images: ['redis', 'redis-stack-server', 'valkey', 'keydb'],
     variables: ['REDIS_DATA_DIR', 'REDIS_AOF_ENABLED', 'VALKEY_DATA_DIR'],
-    parameters: {},
-    // A running Redis cannot read a dump from stdin, so there is no restore command that is right everywhere.
+    parameters: {password: {variables: ['REDIS_PASSWORD', 'VALKEY_PASSWORD'], secret: true}},
+    environment: {REDISCLI_AUTH: '{password}'},
+    notEmpty: 'redis-cli INFO keyspace | grep -q keys=',
     advice: [
-      'A cache is filled again by what uses it: `method: none`, `reason: a cache, filled again by its users`.',
-      'Data that must not be lost needs `method: dump` with a restore command of yours.',
+      'A restore needs memory for the data twice. A password that is no variable of the container is named by',
+      '`passwordEnv` or `passwordFile`. A cache is filled again by what uses it: `method: none` with that `reason`.',
     ],
   },
 ];

@@ -5,8 +5,8 @@ import {type Parameter, RECIPES, type Recipe} from './recipes.ts';
 export interface Recognised {
   recipe: Recipe;
   container: ContainerFact;
-  /** Undefined when there is no way to save its data by commands; `missing` says why. */
-  commands: {dump: string[]; restore: string[]; notEmpty: string[]} | undefined;
+  /** A command that ends well when the database is not empty; undefined when it cannot be asked, and `missing` says why. */
+  notEmpty: string[] | undefined;
   missing: string | undefined;
 }
 
@@ -28,7 +28,7 @@ export function recognise(workload: WorkloadFact): Recognised | undefined {
     // A sidecar with the image of a database is a client of it, unless it keeps data.
     if (!container.mountsClaim && workload.containers.length > 1) continue;
     const recipe = recipeOf(container);
-    if (recipe) return {recipe, container, ...commandsOf(recipe, container)};
+    if (recipe) return {recipe, container, ...questionOf(recipe, container)};
   }
   return undefined;
 }
@@ -49,32 +49,22 @@ type Values = ReadonlyMap<string, Value>;
 /** A text to write as it is, or an expression for the shell. */
 type Value = {plain: string} | {shell: string};
 
-function commandsOf(recipe: Recipe, container: ContainerFact): Pick<Recognised, 'commands' | 'missing'> {
-  const {commands, parameters} = recipe;
-  if (!commands) return {commands: undefined, missing: undefined};
+function questionOf(recipe: Recipe, container: ContainerFact): Pick<Recognised, 'notEmpty' | 'missing'> {
   const values = new Map<string, Value>();
-  for (const [name, parameter] of Object.entries(parameters)) {
+  for (const [name, parameter] of Object.entries(recipe.parameters)) {
     const value = readValue(parameter, container, values);
     if (value) values.set(name, value);
     else if (parameter.required) {
       const variables = parameter.variables.join(' or ');
-      return {commands: undefined, missing: `container ${container.name} has no variable ${variables}`};
+      return {notEmpty: undefined, missing: `container ${container.name} has no variable ${variables}`};
     }
   }
-  const environment = Object.entries(commands.environment).flatMap(([variable, template]) => {
+  const settings = Object.entries(recipe.environment).flatMap(([variable, template]) => {
     const value = values.get(template.slice(1, -1));
-    return value ? [`${variable}=${inShell(value)}`] : [];
+    return value ? [`export ${variable}=${inShell(value)}`] : [];
   });
-  const render = (template: string) => commandOf(template, environment, values);
-  const notEmpty = [...environment.map(setting => `export ${setting}`), inScript(commands.notEmpty, values)];
-  return {
-    commands: {
-      dump: render(commands.dump),
-      restore: render(commands.restore),
-      notEmpty: ['sh', '-c', notEmpty.join('; ')],
-    },
-    missing: undefined,
-  };
+  const script = [...settings, inScript(recipe.notEmpty, values)].join('; ');
+  return {notEmpty: ['sh', '-c', script], missing: undefined};
 }
 
 function readValue(parameter: Parameter, container: ContainerFact, known: Values): Value | undefined {
@@ -108,10 +98,3 @@ const inScript = (template: string, values: Values) =>
     const value = values.get(name);
     return value ? inShell(value) : whole;
   });
-
-/** Words without a shell where all is known, else a script that takes the container's own variables. */
-function commandOf(template: string, environment: readonly string[], values: Values): string[] {
-  const script = inScript(template, values);
-  if (environment.length === 0 && !/["$]/.test(script)) return script.split(' ');
-  return ['sh', '-c', [...environment, script].join(' ')];
-}

@@ -128,9 +128,10 @@ function fixedNotes({scope}: ClusterFacts, {questions}: VolumeRules, provesData:
 
 const VOLUME_HELP = [
   'Rules without a `method` are questions: `pra plan validate` refuses the plan until each is answered.',
-  '  method: dump  with `dump`: a `command` that writes the data to stdout, and a `restore` that reads it from stdin',
+  '  method: dump  with `dump`: a `preset`, or a `command` that writes the data to stdout and a `restore` that reads it',
+  '  method: csi  the storage system takes a snapshot, whose files are saved: for CSI drivers that can',
+  '  method: filesystem  the files are read while the application goes on: with `hooks` that keep it still, or files that do not change',
   '  method: none  with a `reason`: the volume comes back empty; the reason goes into the evidence',
-  'The methods csi and filesystem are not supported yet.',
 ];
 const REPOSITORY_HELP = [
   'A folder is for trying out: it is lost with its machine. For S3:',

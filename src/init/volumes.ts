@@ -29,16 +29,16 @@ export function planVolumes(facts: ClusterFacts): VolumeRules {
     .filter(({claims}) => claims.length > 0)
     .map(workload => ({workload, found: recognise(workload)}))
     // A database speaks for its volume, also where another workload mounts it too.
-    .sort((a, b) => Number(Boolean(b.found?.commands)) - Number(Boolean(a.found?.commands)));
+    .sort((a, b) => Number(Boolean(b.found?.notEmpty)) - Number(Boolean(a.found?.notEmpty)));
   for (const {workload, found} of mounting) {
     const open = workload.claims.filter(claim => !covered.has(`${workload.namespace}/${claim}`));
     if (open.length === 0) continue;
     for (const claim of open) covered.add(`${workload.namespace}/${claim}`);
     const labels = labelsOf(workload, facts.workloads);
     const obstacle = obstacleOf(workload, labels, found);
-    if (labels && found?.commands && obstacle === undefined) {
-      result.rules.push(dumpRule(workload, labels, found, found.commands));
-      result.saved.push(savedDatabase(workload, labels, found, found.commands.notEmpty));
+    if (labels && found?.notEmpty && obstacle === undefined) {
+      result.rules.push(dumpRule(workload, labels, found));
+      result.saved.push(savedDatabase(workload, labels, found, found.notEmpty));
     } else ask(result, facts, workload, {open, labels, found, obstacle});
   }
   for (const claim of facts.claims) {
@@ -52,7 +52,7 @@ export function planVolumes(facts: ClusterFacts): VolumeRules {
   return result;
 }
 
-/** Why the commands that pra knows cannot be used on this workload. */
+/** Why the preset that pra knows cannot be used on this workload. */
 function obstacleOf(
   {replicas}: WorkloadFact,
   labels: Labels | undefined,
@@ -69,7 +69,6 @@ function dumpRule(
   {namespace, kind, name, claims, replicas, containers}: WorkloadFact,
   labels: Labels,
   {recipe, container}: Recognised,
-  {dump, restore}: NonNullable<Recognised['commands']>,
 ): Item<JsonObject> {
   const lines = [`${recipe.database} of ${kind} ${namespace}/${name}.`, ...recipe.advice];
   if (claims.length > 1 && (replicas ?? 1) <= 1)
@@ -84,7 +83,7 @@ function dumpRule(
       select: {...labels},
       namespaces: [namespace],
       method: 'dump',
-      dump: {...which, command: dump, restore},
+      dump: {...which, preset: recipe.preset},
     },
     lines,
   };
@@ -118,7 +117,7 @@ function ask(result: VolumeRules, facts: ClusterFacts, workload: WorkloadFact, d
     lines: [
       `${question}: decide on its \`method\`.`,
       ...(why === undefined ? [] : [why]),
-      ...(doubt.found?.commands ? [] : (doubt.found?.recipe.advice ?? [])),
+      ...(doubt.found?.notEmpty ? [] : (doubt.found?.recipe.advice ?? [])),
     ],
   });
 }

@@ -91,7 +91,8 @@ export function explainPlan(plan: Plan, {mode = 'drill', into}: ExplainOptions =
   const {spec} = plan;
   const {source, target, objectives} = spec;
   const fresh = spec.recoveryPoint.policy === 'fresh';
-  const dumps = fresh ? source.volumes.filter(volume => volume.method === 'dump') : [];
+  const saved = fresh ? source.volumes.filter(volume => volume.method !== 'none') : [];
+  const fills = source.volumes.some(({method}) => method === 'csi' || method === 'filesystem');
   return [
     ...(fresh && source.canary
       ? [
@@ -102,16 +103,18 @@ export function explainPlan(plan: Plan, {mode = 'drill', into}: ExplainOptions =
     fresh
       ? `Take a snapshot of ${source.include.namespaces.join(', ')} from ${source.kubeconfig.context === undefined ? 'the current context' : `context ${source.kubeconfig.context}`} into ${spec.repository.url}.`
       : `Use the ${spec.recoveryPoint.id ?? 'latest'} snapshot in ${spec.repository.url}.`,
-    ...dumps.map(
-      volume =>
-        `Save the data of ${JSON.stringify(volume.select)} by its dump command, ${shorten(volume.dump?.command.join(' ') ?? '')}.`,
-    ),
+    ...saved.map(volume => `Save the data of ${whichOf(volume)} by ${howOf(volume)}.`),
     into === undefined
       ? `T0: the recovery is declared. Bring up a fresh cluster with ${target.terraform.dir} and check that it is not the source and is empty.`
       : `T0: the recovery is declared. Recover into ${into}, which a person confirms.`,
     mode === 'drill'
       ? 'Restore all objects, with workloads stopped, CronJobs suspended and load balancers turned into cluster-internal services.'
       : 'Restore all objects as they were, with the workloads of the groups stopped until their turn comes.',
+    ...(fills
+      ? [
+          'Fill volumes before anything mounts them, and compare each file with the manifest that was taken in the source.',
+        ]
+      : []),
     ...orderGroups(spec.groups).flatMap((layer, index) =>
       layer.map(name => groupSentence(plan, name, index, mode)),
     ),
@@ -120,6 +123,27 @@ export function explainPlan(plan: Plan, {mode = 'drill', into}: ExplainOptions =
       .map(probe => `Probe ${probe.name}${probe.required ? '' : ' (optional)'}: proves ${probe.proves}.`),
     `${mode === 'drill' ? 'Destroy the target' : 'The target stays, and is in service'}. The objectives are RTO ${formatDuration(objectives.rto)} and RPO ${formatDuration(objectives.rpo)}.`,
   ];
+}
+
+type Volume = Plan['spec']['source']['volumes'][number];
+
+function howOf({method, dump, csi}: Volume): string {
+  if (method === 'filesystem') return 'reading its files where they are used';
+  if (method === 'csi')
+    return `a snapshot of its storage${csi?.snapshotClass === undefined ? '' : `, class ${csi.snapshotClass}`}, which is read afterwards`;
+  if (dump?.preset === undefined) return `its dump command, ${shorten(dump?.command?.join(' ') ?? '')}`;
+  return `preset ${dump.preset}${dump.database === undefined ? '' : `, database ${dump.database} alone`}`;
+}
+
+/** Which volumes a rule is for, as the plan says it. */
+function whichOf({select, namespaces, storageClasses, drivers, size}: Volume): string {
+  const more = {storageClasses, drivers, size, ...(select === undefined ? {namespaces} : {})};
+  const said = Object.entries(more).filter(([, value]) => value !== undefined);
+  const parts = [
+    ...(select === undefined ? [] : [JSON.stringify(select)]),
+    ...(said.length === 0 ? [] : [JSON.stringify(Object.fromEntries(said))]),
+  ];
+  return parts.length === 0 ? 'all other volumes' : parts.join(' with ');
 }
 
 type Hook = NonNullable<Plan['spec']['source']['hooks']>[number];

@@ -24,7 +24,6 @@ export const UNSUPPORTED_FIELDS: readonly [path: string, what: string][] = [
   ['spec.probes[].http.tls', 'checking the certificate of an http probe'],
   ['spec.probes[].canary.table', 'choosing where the canary is looked for'],
   ['spec.probes[].job', 'job probes'],
-  ['spec.probes[].checksum', 'checksum probes'],
   ['spec.probes[].promql', 'promql probes'],
   ['spec.probes[].helmTest', 'helmTest probes'],
   ['spec.probes[].script', 'script probes'],

@@ -2,6 +2,7 @@ import type {Cluster} from '../cluster/client.ts';
 import {PraError} from '../errors.ts';
 import type {PlanProbe} from '../plan/schema.ts';
 import type {Json} from '../std/json.ts';
+import {measureChecksum} from './checksum.ts';
 import {ask, jsonValueOf, mismatchOf, openHttp} from './http.ts';
 import {queryValue} from './sql.ts';
 
@@ -19,9 +20,11 @@ export async function measureBaselines(
 }
 
 /** Whether a probe compares with what was measured at the snapshot. */
-export const hasBaseline = ({compare}: PlanProbe): boolean => compare !== undefined && 'baseline' in compare;
+export const hasBaseline = ({compare, checksum}: PlanProbe): boolean =>
+  checksum !== undefined || (compare !== undefined && 'baseline' in compare);
 
 async function measure(probe: PlanProbe, cluster: Cluster, signal: AbortSignal): Promise<Json | undefined> {
+  if (probe.checksum) return measureChecksum(cluster, probe.checksum, signal);
   if (probe.sql) return queryValue(cluster, probe.sql, signal);
   if (!probe.http) return undefined;
   const answer = await ask(probe.http, await openHttp(cluster, probe.http, signal), signal);

@@ -2,6 +2,7 @@ import {PraError} from '../errors.ts';
 import {PROBE_KINDS} from '../plan/schema/probe.ts';
 import type {PlanProbe} from '../plan/schema.ts';
 import {observeCanary} from './canary.ts';
+import {observeChecksum} from './checksum.ts';
 import {observeExec} from './exec.ts';
 import {observeHealth} from './health.ts';
 import {observeHttp} from './http.ts';
@@ -18,6 +19,7 @@ const KINDS: Partial<Record<ProbeKind, Observe>> = {
   http: observeHttp,
   tcp: observeTcp,
   exec: observeExec,
+  checksum: observeChecksum,
   sql: observeSql,
   canary: observeCanary,
 };

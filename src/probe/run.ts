@@ -38,7 +38,8 @@ export async function runProbe(
   let last: Observation | undefined;
   for (;;) {
     options.signal.throwIfAborted();
-    const deadlineMs = Math.min(LOOK_TIMEOUT_MS, leftMs());
+    // Reading all files of a folder takes as long as the plan lets it.
+    const deadlineMs = Math.min(probe.checksum ? policy.timeout : LOOK_TIMEOUT_MS, leftMs());
     const {sample, seen} = await takeSample(look, deadlineMs, options.signal, clock);
     if (seen) last = seen;
     // The last one is the one that decides: it is always kept.

@@ -1,8 +1,8 @@
 import type {OpenStoreOptions} from './open.ts';
 import {isAws, regionOf} from './s3/endpoint.ts';
 
-/** What somebody does with a repository: restore from it, add snapshots to it, remove what is no longer needed. */
-export const POLICY_ROLES = ['reader', 'writer', 'pruner'] as const;
+/** What somebody does with a repository: restore from it, add snapshots to it, remove what is no longer needed, move volumes. */
+export const POLICY_ROLES = ['reader', 'writer', 'pruner', 'mover'] as const;
 export type PolicyRole = (typeof POLICY_ROLES)[number];
 
 type Condition = Record<string, Record<string, string | string[]>>;
@@ -42,6 +42,7 @@ export function repositoryPolicy(
   const bucket = `arn:${partition}:s3:::${where.bucket}`;
   const prefix = literal(where.prefix);
   const objects = (...names: string[]) => names.map(name => `${bucket}/${prefix}${name}`);
+  if (role === 'mover') return moverPolicy(bucket, prefix, {partition, options});
   const statements: Statement[] = [
     {
       ...allow('ListRepository', ['s3:ListBucket'], [bucket]),
@@ -59,6 +60,27 @@ export function repositoryPolicy(
   }
   if (role === 'pruner') statements.push(allow('Prune', ['s3:DeleteObject'], objects(...PRUNED)));
   statements.push(...keyUse(role, partition, options));
+  return {Version: '2012-10-17', Statement: statements};
+}
+
+/** For restic in pods: the volumes and nothing else. It adds, reads, and deletes only its own locks. */
+function moverPolicy(
+  bucket: string,
+  prefix: string,
+  {partition, options}: {partition: string; options: OpenStoreOptions},
+): PolicyDocument {
+  const volumes = `${bucket}/${prefix}volumes/*`;
+  const statements: Statement[] = [
+    {
+      ...allow('ListVolumes', ['s3:ListBucket'], [bucket]),
+      Condition: {StringLike: {'s3:prefix': [`${prefix}volumes/*`]}},
+    },
+    allow('ReadVolumes', ['s3:GetObject'], [volumes]),
+    allow('AddVolumes', ['s3:PutObject'], [volumes]),
+    allow('AbortUploads', ['s3:AbortMultipartUpload'], [volumes]),
+    allow('ReleaseLocks', ['s3:DeleteObject'], [`${bucket}/${prefix}volumes/locks/*`]),
+    ...keyUse('mover', partition, options),
+  ];
   return {Version: '2012-10-17', Statement: statements};
 }
 

@@ -1,6 +1,7 @@
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import type {ClaimRecord, VolumeRecord} from '../repository/snapshot-root.ts';
 import {podSpecIn} from '../snapshot/pod-spec.ts';
+import {sha256} from '../std/json.ts';
 import {arrayAt, stringAt} from '../std/json-at.ts';
 import type {ClaimGroup, ClaimToFill} from '../volume/fill-claims.ts';
 import {claimsOfPod, placementOfPod} from '../volume/mover/job.ts';
@@ -53,7 +54,10 @@ export async function planClaims(
       return {
         namespace: chosen[0]?.item.namespace ?? '',
         claims: chosen.map(({fill}) => fill),
-        placement: placementOfPod(spec, INERT_ANNOTATIONS),
+        placement: {
+          ...placementOfPod(spec, INERT_ANNOTATIONS),
+          ...(first ? {spread: sha256(first.ref).slice(0, 16)} : {}),
+        },
         users: users.map(({ref}) => ref),
         refs: chosen.map(({item}) => item.ref),
       };

@@ -4,7 +4,11 @@ import {type ObjectHealth, waitHealthy} from '../cluster/wait-healthy.ts';
 import {orderGroups} from '../plan/graph.ts';
 import type {ExistingPolicy} from '../plan/schema/existing.ts';
 import {podSpecIn} from '../snapshot/pod-spec.ts';
+import {progressText} from '../volume/progress.ts';
+import type {PlannedClaims} from './claim-groups.ts';
 import {summarizeRestore} from './completeness.ts';
+import {writeName} from './create.ts';
+import {type FillRun, proofOf, splitOld, type VolumeFilling} from './fill-volumes.ts';
 import {FINAL_REASONS} from './final-reasons.ts';
 import type {RestoreJournal, RestoreSummary} from './journal.ts';
 import {UidMap} from './owners.ts';
@@ -21,6 +25,8 @@ export interface ExecuteOptions {
   target: RestoreTarget;
   existing: (object: KubeObject) => ExistingPolicy;
   prune?: PruneScope | undefined;
+  /** Claims that get their data, and what fills them; none without it. */
+  volumes?: {claims: readonly PlannedClaims[]; filling: VolumeFilling} | undefined;
   journal: RestoreJournal;
   /** What an earlier run of this restore has done. */
   done?: ReadonlyMap<string, ObjectOutcome> | undefined;
@@ -65,12 +71,23 @@ export async function executeRestore(options: ExecuteOptions): Promise<RestoreRe
   return {result, summary, error};
 }
 
+/** A group without the claims that are done, or were not made. */
+function onlyOf(group: PlannedClaims, isOpen: (ref: string) => boolean): PlannedClaims {
+  const kept = group.refs.map(isOpen);
+  return {
+    ...group,
+    claims: group.claims.filter((_, index) => kept[index]),
+    refs: group.refs.filter((_, index) => kept[index]),
+  };
+}
+
 class Execution {
   readonly #options: ExecuteOptions;
   readonly #outcomes: ObjectOutcome[];
   readonly #warnings: RestoreSummary['warnings'] = [];
   readonly #deleted: string[] = [];
   readonly #failures: RestoreSummary['failures'] = [];
+  readonly #filled: NonNullable<RestoreSummary['volumes']> = [];
   #unhealthy: RestoreSummary['unhealthy'] = [];
   readonly #restore: RestoreOptions;
 
@@ -98,12 +115,52 @@ class Execution {
   }
 
   async all(): Promise<void> {
-    await restoreWaves({...this.#restore, when: 'before-groups'});
+    const afterVolumes = () => this.#fillVolumes();
+    await restoreWaves({...this.#restore, when: 'before-groups', afterVolumes});
     await this.#groups();
     await restoreWaves({...this.#restore, when: 'after-groups'});
     await this.#prune();
     await this.#wait();
     await this.#options.journal.flush();
+  }
+
+  /** Claims get their data; those that were there and hold something else keep it, and that is said. */
+  async #fillVolumes(): Promise<void> {
+    const {volumes, target, done, signal, journal} = this.#options;
+    if (!volumes) return;
+    const failed = new Set(this.#outcomes.filter(({outcome}) => outcome === 'failed').map(({ref}) => ref));
+    const isOpen = (ref: string) => !failed.has(ref) && !done?.has(writeName({ref, followUp: true}));
+    const split = volumes.claims.map(group =>
+      splitOld(onlyOf(group, isOpen), place => target.claims?.has(place) ?? false),
+    );
+    const how: FillRun = {
+      signal,
+      onMessage: message => this.#restore.onEvent?.({type: 'volume', message}),
+      onProgress: progress => this.#restore.onEvent?.({type: 'volume', message: progressText(progress)}),
+      onFilled: (filled, {claims, refs}) => {
+        const ref = refs[claims.findIndex(({claim}) => claim === filled.claim)] ?? filled.claim;
+        const proof = proofOf(filled);
+        journal.object({
+          ref,
+          kind: 'PersistentVolumeClaim',
+          outcome: 'changed',
+          reason: proof,
+          followUp: true,
+        });
+        this.#filled.push({ref, bytes: filled.bytes, files: filled.comparison.found.files, proof});
+        this.#restore.onEvent?.({type: 'volume', message: `${ref}: ${proof}`});
+      },
+    };
+    await volumes.filling.fill(
+      split.flatMap(({fresh}) => fresh).filter(({claims}) => claims.length > 0),
+      how,
+    );
+    for (const group of split.flatMap(({old}) => old)) {
+      if (!(await volumes.filling.fillUnlessHeld(group, how))) continue;
+      const [ref = ''] = group.refs;
+      const message = `${ref} was there and keeps what it holds: the data of the snapshot was not restored into it`;
+      this.#restore.onEvent?.({type: 'warning', ref, message});
+    }
   }
 
   /** Groups start one after another in the order of what they depend on; one that is not healthy holds back those. */
@@ -181,6 +238,7 @@ class Execution {
       deleted: this.#deleted,
       warnings: this.#warnings,
       unhealthy: this.#unhealthy,
+      ...(this.#options.volumes ? {volumes: this.#filled} : {}),
       durationMs,
     };
   }

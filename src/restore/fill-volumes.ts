@@ -1,6 +1,11 @@
 import type {Cluster} from '../cluster/client.ts';
+import {CORE_TYPES} from '../cluster/core-types.ts';
+import {listAll} from '../cluster/list.ts';
+import {PraError} from '../errors.ts';
 import {formatBytes} from '../std/bytes.ts';
+import {stringAt} from '../std/json-at.ts';
 import {type FilledClaim, fillClaims} from '../volume/fill-claims.ts';
+import {claimsOfPod, MOVER_LABEL} from '../volume/mover/job.ts';
 import type {MoverSettings} from '../volume/mover/settings.ts';
 import {NodePool} from '../volume/node-pool.ts';
 import {VolumeMeter, type VolumeProgress} from '../volume/progress.ts';
@@ -14,6 +19,11 @@ export interface FillVolumesOptions {
   settings: MoverSettings;
   /** Id of the run. */
   run: string;
+}
+
+export interface FillRun {
+  signal: AbortSignal;
+  onFilled: (filled: FilledClaim, group: PlannedClaims) => void;
   onProgress?: ((progress: VolumeProgress) => void) | undefined;
   onMessage?: ((message: string) => void) | undefined;
 }
@@ -30,44 +40,80 @@ export class VolumeFilling {
   }
 
   /**
+   * Fills a claim that was there before, unless it holds something else, or a pod that runs mounts it. One that is empty, that
+   * a run which was broken off has half filled, or that holds just what the snapshot does, is filled, and proved.
+   * @returns whether it keeps what it holds
+   * @throws PraError as `fill`
+   */
+  async fillUnlessHeld(group: PlannedClaims, run: FillRun): Promise<boolean> {
+    const {namespace, claims} = group;
+    const pods = await listAll(this.#options.cluster, CORE_TYPES.Pod, {namespace, signal: run.signal});
+    const inUse = pods.some(
+      pod =>
+        pod.metadata.labels?.[MOVER_LABEL] === undefined &&
+        !['Succeeded', 'Failed'].includes(stringAt(pod, 'status', 'phase') ?? '') &&
+        claimsOfPod(pod.spec).some(name => claims.some(({claim}) => claim === name)),
+    );
+    if (inUse) return true;
+    try {
+      await this.fill([group], run);
+      return false;
+    } catch (error) {
+      if (error instanceof PraError && error.code === 'VOLUME_NOT_EMPTY') return true;
+      throw error;
+    }
+  }
+
+  /**
    * Fills these, side by side, and waits for all, also when one fails.
    * @throws PraError VOLUME_*, MOVER_*, STORE_* of the first that failed; `onFilled` was told of the others
    */
   async fill(
     groups: readonly PlannedClaims[],
-    {
-      signal,
-      onFilled,
-      onMessage,
-    }: {
-      signal: AbortSignal;
-      onFilled: (filled: FilledClaim, group: PlannedClaims) => void;
-      onMessage?: ((message: string) => void) | undefined;
-    },
+    {signal, onFilled, onProgress, onMessage}: FillRun,
   ): Promise<void> {
-    const {cluster, restic, settings, run, onProgress} = this.#options;
+    const {cluster, restic, settings, run} = this.#options;
     const link = new StoreLink({repository: restic.repository, store: restic.store, settings});
     const ended = await Promise.allSettled(
       groups.map(group =>
         this.#pool.run(undefined, async () => {
           signal.throwIfAborted();
-          const filled = await fillClaims(group, {
+          await fillClaims(group, {
             cluster,
             restic,
             settings,
             run,
             link,
             signal,
-            onMessage: onMessage ?? this.#options.onMessage,
+            onMessage,
+            onFilled: one => onFilled(one, group),
             onProgress: (claim, progress) =>
               onProgress?.(this.#meter.note(`${group.namespace}/${claim}`, progress)),
           });
-          for (const one of filled) onFilled(one, group);
         }),
       ),
     );
     for (const result of ended) if (result.status === 'rejected') throw result.reason;
   }
+}
+
+/** Tells a group of claims apart into those that the target had before, each by itself, and the others. */
+export function splitOld(
+  group: PlannedClaims,
+  isOld: (place: string) => boolean,
+): {old: PlannedClaims[]; fresh: PlannedClaims[]} {
+  const {namespace, claims, refs} = group;
+  const wasThere = claims.map(({claim}) => isOld(`${namespace}/${claim}`));
+  if (!wasThere.includes(true)) return {old: [], fresh: [group]};
+  const alone = claims.map((claim, index) => ({
+    ...group,
+    claims: [claim],
+    refs: refs.slice(index, index + 1),
+  }));
+  return {
+    old: alone.filter((_, index) => wasThere[index]),
+    fresh: alone.filter((_, index) => !wasThere[index]),
+  };
 }
 
 /** What shows that a claim is as it was, in one sentence. */

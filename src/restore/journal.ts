@@ -29,6 +29,10 @@ export const restoreSummarySchema = z.object({
   deleted: z.array(z.string()),
   warnings: z.array(z.object({ref: z.string(), message: z.string()})),
   unhealthy: z.array(z.object({ref: z.string(), state: z.string(), reason: z.string()})),
+  volumes: z
+    .array(z.object({ref: z.string(), bytes: z.int(), files: z.int(), proof: z.string()}))
+    .optional()
+    .describe('Claims that got their data'),
   durationMs: z.number(),
 });
 export type RestoreSummary = z.infer<typeof restoreSummarySchema>;

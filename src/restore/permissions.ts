@@ -11,6 +11,8 @@ export interface RestorePermissionsOptions {
   /** Of the ClusterRole. */
   name: string;
   subject: Subject;
+  /** Whether claims are filled. */
+  fillsVolumes?: boolean | undefined;
 }
 
 const RBAC = 'rbac.authorization.k8s.io';
@@ -40,7 +42,13 @@ const WAITED_FOR = [
  * there already, to update or delete it if it is to be, and to look at what stands against it. It is one ClusterRole, because a
  * namespace that does not exist yet can hold no Role.
  */
-export function restorePermissions({plan, existing, name, subject}: RestorePermissionsOptions): KubeObject[] {
+export function restorePermissions({
+  plan,
+  existing,
+  name,
+  subject,
+  fillsVolumes = false,
+}: RestorePermissionsOptions): KubeObject[] {
   const types = new Map<string, ResourceType>();
   const items = [...plan.waves.flatMap(wave => wave.items), ...plan.groups.flatMap(group => group.late)];
   for (const {type} of items) types.set(groupKind(type), type);
@@ -55,6 +63,7 @@ export function restorePermissions({plan, existing, name, subject}: RestorePermi
     // That a new kind is served is seen by listing it.
     ...rulesFor([...definitions, ...custom], ['list']),
     ...grantsOf(kinds),
+    ...(fillsVolumes ? MOVERS : []),
     {
       apiGroups: ['admissionregistration.k8s.io'],
       resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
@@ -63,6 +72,13 @@ export function restorePermissions({plan, existing, name, subject}: RestorePermi
   ];
   return clusterRole({name, subject, rules});
 }
+
+/** The Job that mounts a claim, and what is run in its pod. */
+const MOVERS: readonly RbacRule[] = [
+  {apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'get', 'delete']},
+  {apiGroups: [''], resources: ['pods'], verbs: ['get', 'delete']},
+  {apiGroups: [''], resources: ['pods/exec'], verbs: ['create', 'get']},
+];
 
 /** Kubernetes lets nobody give rights that they do not have, unless they may do just that. */
 function grantsOf(kinds: readonly ResourceType[]): RbacRule[] {

@@ -35,5 +35,7 @@ export const restoreRequestSchema = z.object({
   namespaces: z.record(z.string(), z.string()),
   existing: z.object({all: policy, kinds: z.record(z.string(), policy)}),
   allowEmptyVolumes: z.boolean(),
+  /** Claims stay empty. */
+  withoutVolumes: z.boolean().optional(),
 });
 export type RestoreRequest = z.infer<typeof restoreRequestSchema>;

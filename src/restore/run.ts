@@ -18,6 +18,8 @@ const CONCURRENCY = 64;
 export interface WavesOptions extends RestoreOptions {
   when: RestoreWave['when'];
   concurrency?: number;
+  /** Called when all claims were created, before anything that could mount them. */
+  afterVolumes?: (() => Promise<void>) | undefined;
 }
 
 /**
@@ -30,9 +32,13 @@ export async function restoreWaves(options: WavesOptions): Promise<ObjectOutcome
   const {plan, when, concurrency = CONCURRENCY} = options;
   const session = restoreSession(options);
   const outcomes: ObjectOutcome[] = [];
-  for (const wave of plan.waves.filter(candidate => candidate.when === when)) {
+  const waves = plan.waves.filter(candidate => candidate.when === when);
+  const isClaim = ({object}: RestoreItem) => object.kind === 'PersistentVolumeClaim';
+  const lastVolumes = waves.findLast(({items}) => items.some(isClaim));
+  for (const wave of waves) {
     session.signal.throwIfAborted();
     for (const outcome of await restoreWave(session, wave, concurrency)) outcomes.push(outcome);
+    if (wave === lastVolumes) await options.afterVolumes?.();
   }
   return relinkLate(session, outcomes, concurrency);
 }

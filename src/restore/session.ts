@@ -56,6 +56,8 @@ export type RestoreEvent =
   | {type: 'wave-ended'; wave: string; restored: number; failed: number; durationMs: number}
   | {type: 'waiting'; waitingFor: string}
   | {type: 'warning'; ref: string; message: string}
+  /** How far the data of volumes is. */
+  | {type: 'volume'; message: string}
   | {type: 'workload-started'; group: string; ref: string; replicas: number | undefined}
   | {type: 'workload-healthy'; group: string; ref: string; afterMs: number};
 

@@ -80,6 +80,28 @@ interface Prepared {
 }
 
 async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<SnapshotRoot> {
+  const {cluster, engine, signal, onEvent} = options;
+  const saving = new VolumeSaving({
+    cluster,
+    plan: prepared.volumes,
+    engine,
+    run: prepared.id,
+    signal,
+    onEvent,
+  });
+  try {
+    await saving.prepare();
+    return await takePrepared(options, prepared, saving);
+  } finally {
+    await saving.end();
+  }
+}
+
+async function takePrepared(
+  options: CreateOptions,
+  prepared: Prepared,
+  saving: VolumeSaving,
+): Promise<SnapshotRoot> {
   const {cluster, repository, plan, signal, onEvent, clock = systemClock} = options;
   const {source, pods, began, id, lock} = prepared;
   const opened = openWriter(options, id, source.uid);
@@ -88,15 +110,7 @@ async function takeLocked(options: CreateOptions, prepared: Prepared): Promise<S
   const canary = await options.writeCanary?.(signal);
   // Nobody is kept waiting by a hook for a store that cannot be used.
   if (pods.length > 0) await opened;
-  const saving = new VolumeSaving({
-    cluster,
-    plan: prepared.volumes,
-    engine: options.engine,
-    run: id,
-    signal,
-    onEvent,
-  });
-  const {hooked, volumes} = await saveAll(options, {saving, pods, opened}).finally(() => saving.end());
+  const {hooked, volumes} = await saveAll(options, {saving, pods, opened});
   const {baselines, capture} = hooked.value;
   const {writer, parent} = await opened;
   const {trees, counts, namespaces, bytes} = await writer.finish();

@@ -50,6 +50,7 @@ export function sourcePermissions(options: PermissionsOptions): KubeObject[] {
           verbs,
         )),
   ];
+  clusterRules.push(...ofVolumes(plan));
   const isWhole = listScopes(select, namespaces).includes(undefined);
   const bound = {name, subject};
   return [
@@ -68,17 +69,68 @@ const canBeReferenced = (type: ResourceType, wanted: readonly ResourceType[]) =>
 /** What is listed also by a plan that captures other kinds only: claims to protect, pods to run commands in, their owners. */
 function lookedAt({spec: {source}}: Plan): ResourceType[] {
   const {PersistentVolumeClaim, Pod, ReplicaSet} = CORE_TYPES;
+  const readsFiles = source.volumes.some(({method}) => method === 'csi' || method === 'filesystem');
+  const {StatefulSet, Deployment, DaemonSet, CronJob} = CORE_TYPES;
+  if (readsFiles)
+    return [PersistentVolumeClaim, Pod, ReplicaSet, StatefulSet, Deployment, DaemonSet, CronJob];
   if (source.volumes.length > 0) return [PersistentVolumeClaim, Pod, ReplicaSet];
   return (source.hooks ?? []).length > 0 ? [PersistentVolumeClaim, Pod] : [PersistentVolumeClaim];
+}
+
+/** The Job that mounts a claim, the reason why its pod does not start, and making room for another pod after one that broke. */
+const MOVERS: readonly RbacRule[] = [
+  {apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'get', 'delete']},
+  {apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'delete']},
+  {apiGroups: [''], resources: ['events'], verbs: ['list']},
+];
+/** The snapshot of a volume, the clone that is read, and handing both over to another pod. */
+const CSI: readonly RbacRule[] = [
+  {
+    apiGroups: ['snapshot.storage.k8s.io'],
+    resources: ['volumesnapshots'],
+    verbs: ['create', 'get', 'patch', 'delete'],
+  },
+  {apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: ['create', 'get', 'patch', 'delete']},
+];
+
+/** What of volumes lies outside of namespaces: who made them, how snapshots are taken, and that none is left. */
+function ofVolumes({spec: {source}}: Plan): RbacRule[] {
+  const csi = source.volumes.some(({method}) => method === 'csi');
+  const drivers = csi || source.volumes.some(({drivers}) => drivers !== undefined);
+  return [
+    ...(drivers
+      ? [
+          {
+            apiGroups: [''],
+            resources: ['persistentvolumes'],
+            verbs: csi ? ['get', 'list', 'patch'] : ['list'],
+          },
+        ]
+      : []),
+    ...(csi
+      ? [
+          {apiGroups: ['snapshot.storage.k8s.io'], resources: ['volumesnapshotclasses'], verbs: ['list']},
+          {
+            apiGroups: ['snapshot.storage.k8s.io'],
+            resources: ['volumesnapshotcontents'],
+            verbs: ['get', 'patch', 'delete'],
+          },
+        ]
+      : []),
+  ];
 }
 
 /** What a snapshot does in a namespace besides listing. */
 function actionsIn({spec}: Plan, namespace: string): RbacRule[] {
   const {source, probes} = spec;
   const inside = (reference: string | undefined) => reference?.split('/')[0] === namespace;
-  const dumps = source.volumes.some(
-    ({method, namespaces}) => method === 'dump' && matchGlobs(namespaces ?? ['*'])(namespace),
-  );
+  const uses = (...methods: string[]) =>
+    source.volumes.some(
+      ({method, namespaces}) => methods.includes(method) && matchGlobs(namespaces ?? ['*'])(namespace),
+    );
+  const dumps = uses('dump');
+  const files = uses('csi', 'filesystem');
+  const checksums = probes.some(({checksum}) => checksum?.namespace === namespace);
   const hooks = (source.hooks ?? []).length > 0;
   const compared = probes.filter(probe => probe.compare && 'baseline' in probe.compare);
   const dsns = [source.canary?.sql?.secretRef, ...compared.map(probe => probe.sql?.secretRef)].filter(inside);
@@ -92,7 +144,10 @@ function actionsIn({spec}: Plan, namespace: string): RbacRule[] {
   const secrets = [...new Set(dsns.map(reference => reference?.split(/[/#]/)[1] ?? ''))];
   return [
     // Opening a connection is `get` by WebSocket, and `create` too since Kubernetes 1.35.
-    ...(dumps || hooks ? [core(['pods/exec'], ['create', 'get'])] : []),
+    ...(dumps || hooks || files || checksums ? [core(['pods/exec'], ['create', 'get'])] : []),
+    ...(checksums ? [core(['pods'], ['list'])] : []),
+    ...(files ? MOVERS : []),
+    ...(uses('csi') ? CSI : []),
     ...(asked ? [core(['pods/portforward'], ['create', 'get']), core(['services'], ['get'])] : []),
     ...(asked ? [{apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list']}] : []),
     ...(secrets.length > 0 ? [core(['secrets'], ['get'], secrets)] : []),

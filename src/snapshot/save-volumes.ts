@@ -16,6 +16,7 @@ import {
 import {dropSnapshot} from '../volume/drop-snapshot.ts';
 import {type DumpRequest, dumpVolume, type Exec} from '../volume/dump.ts';
 import {ROOT} from '../volume/mover/identity.ts';
+import {Mover} from '../volume/mover/mover.ts';
 import type {MoverSettings} from '../volume/mover/settings.ts';
 import {NodePool} from '../volume/node-pool.ts';
 import {VolumeMeter} from '../volume/progress.ts';
@@ -27,6 +28,7 @@ import {
   type SaveClaimOptions,
   type SavedClaim,
   saveClaim,
+  saveJob,
 } from '../volume/save-claim.ts';
 import {StoreLink} from '../volume/store-link.ts';
 import type {SnapshotListener} from './event.ts';
@@ -65,6 +67,9 @@ export class VolumeSaving {
   readonly #options: SaveVolumesOptions;
   readonly #meter = new VolumeMeter();
   readonly #cuts: Cut[] = [];
+  readonly #classes = new Map<ClaimRequest, string>();
+  /** Pods that run already and wait for their turn. */
+  readonly #early = new Map<ClaimRequest, Mover>();
   readonly #records: VolumeRecord[] = [];
   #isDone = false;
 
@@ -75,6 +80,40 @@ export class VolumeSaving {
   get isNeeded(): boolean {
     const {plan} = this.#options;
     return plan.dumps.length + plan.claims.length > 0;
+  }
+
+  /**
+   * Does before anybody is kept waiting what can be done before: finds a class of snapshots that is missing, and has the pods
+   * run that read live volumes, unless there are more of them than may run at once.
+   * @throws PraError VOLUME_SAVE_FAILED, CLUSTER_*
+   */
+  async prepare(): Promise<void> {
+    const {plan, cluster, signal} = this.#options;
+    await this.#classesOf(plan.claims);
+    const live = plan.claims.filter(({method}) => method === 'filesystem');
+    if (live.length === 0 || !this.#fitAtOnce(live)) return;
+    await this.#side(
+      live.map(async request => {
+        const [identity = ROOT] = identitiesOf(request, this.#engine.settings);
+        const job = saveJob(toSave(request, request.object.metadata.name), identity, this.#save(request));
+        const options = {signal, onProgress: (message: string) => this.#note(message)};
+        const mover = await Mover.create(cluster, job, options);
+        this.#early.set(request, mover);
+        await mover.started(options).catch(async () => {
+          signal.throwIfAborted();
+          // Why it does not start is found out again, and told, when its turn comes.
+          this.#early.delete(request);
+          await mover.close();
+        });
+      }),
+    );
+  }
+
+  #fitAtOnce(requests: readonly ClaimRequest[]): boolean {
+    const {parallel, perNode} = this.#engine.settings;
+    const onNodes = Map.groupBy(requests, ({node}) => node ?? '');
+    onNodes.delete('');
+    return requests.length <= parallel && [...onNodes.values()].every(({length}) => length <= perNode);
   }
 
   async whileQuiet(): Promise<void> {
@@ -105,35 +144,48 @@ export class VolumeSaving {
   /** Not reached by the abort of a run. What could not be removed is told, and goes with its Job. */
   async end(): Promise<void> {
     const {cluster} = this.#options;
-    await Promise.all(
-      this.#cuts.map(({snapshot: {name, mover}, claim}) => {
+    await Promise.all([
+      ...[...this.#early.values()].map(mover =>
+        mover.close().catch((error: unknown) => this.#note(messageOf(error))),
+      ),
+      ...this.#cuts.map(({snapshot: {name, mover}, claim}) => {
         // What no record names is kept for nobody.
         const keep = claim.csi.keep && this.#isDone;
         return dropSnapshot(cluster, {name, namespace: mover.namespace, mover, keep}).catch(
           (error: unknown) => this.#note(messageOf(error)),
         );
       }),
-    );
+    ]);
   }
 
   /** All snapshots at once, so that the volumes of an application are of nearly the same moment. */
   async #cut(requests: readonly ClaimRequest[]): Promise<void> {
-    const {cluster, signal} = this.#options;
     const claims = requests.flatMap(request => {
       const claim = csiClaimOf(request);
       return claim ? [{request, claim}] : [];
     });
-    // A class that is missing is found before any snapshot is taken.
-    const classes = await Promise.all(claims.map(({claim}) => chooseSnapshotClass(cluster, claim, signal)));
+    const classes = await this.#classesOf(requests);
     await this.#side(
-      claims.map(async ({request, claim}, index) => {
+      claims.map(async ({request, claim}) => {
         const [identity = ROOT] = identitiesOf(request, this.#engine.settings);
-        const options = {...this.#save(request), snapshotClass: classes[index] ?? '', identity};
+        const options = {...this.#save(request), snapshotClass: classes.get(request) ?? '', identity};
         const snapshot = await cutSnapshot(claim, options);
         this.#cuts.push({request, claim, snapshot});
         this.#note(`${objectRef(request.object)}: a snapshot was taken by ${claim.driver}`);
       }),
     );
+  }
+
+  async #classesOf(requests: readonly ClaimRequest[]): Promise<ReadonlyMap<ClaimRequest, string>> {
+    const {cluster, signal} = this.#options;
+    await Promise.all(
+      requests.map(async request => {
+        const claim = csiClaimOf(request);
+        if (claim && !this.#classes.has(request))
+          this.#classes.set(request, await chooseSnapshotClass(cluster, claim, signal));
+      }),
+    );
+    return this.#classes;
   }
 
   async #move({request, claim, snapshot}: Cut): Promise<ClaimRecord> {
@@ -152,7 +204,9 @@ export class VolumeSaving {
   }
 
   async #files(request: ClaimRequest): Promise<ClaimRecord> {
-    return recordOf(request, await this.#saved(request, request.object.metadata.name));
+    const first = this.#early.get(request);
+    this.#early.delete(request);
+    return recordOf(request, await this.#saved(request, request.object.metadata.name, first && {first}));
   }
 
   async #saved(request: ClaimRequest, mounted: string, ownership?: Ownership): Promise<SavedClaim> {

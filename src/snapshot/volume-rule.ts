@@ -3,6 +3,7 @@ import {quantityOf} from '../cluster/quantity.ts';
 import type {Plan} from '../plan/schema.ts';
 import {stringAt, stringsAt} from '../std/json-at.ts';
 import type {CsiSettings} from '../volume/csi.ts';
+import type {DumpRule} from '../volume/dump-commands.ts';
 import {matchGlobs} from './glob.ts';
 import {type Labels, parseSelector, selectorText} from './selector.ts';
 
@@ -17,8 +18,10 @@ export interface VolumeRule {
   size?: {min?: string | undefined; max?: string | undefined} | undefined;
   method: 'dump' | 'none' | 'csi' | 'filesystem';
   /** The container is the first one of the pod when none is named. */
-  dump?: {container?: string | undefined; command: string[]; restore: string[]} | undefined;
+  dump?: DumpRule | undefined;
   csi?: CsiSettings | undefined;
+  /** Who may read and write the files, where no pod says it. */
+  user?: {uid: number; gid?: number | undefined} | undefined;
 }
 
 /** What of a claim rules look at besides labels. */

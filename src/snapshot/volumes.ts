@@ -6,6 +6,7 @@ import {PraError} from '../errors.ts';
 import {arrayAt, at, stringAt, stringsAt} from '../std/json-at.ts';
 import {type CsiClaim, type CsiSettings, driverOf} from '../volume/csi.ts';
 import type {DumpRequest} from '../volume/dump.ts';
+import {dumpCommands} from '../volume/dump-commands.ts';
 import {type Identity, identityOfPod} from '../volume/mover/identity.ts';
 import {claimsOfPod, MOVER_LABEL, volumesOfClaim} from '../volume/mover/job.ts';
 import {podSpecIn} from './pod-spec.ts';
@@ -69,7 +70,8 @@ export async function planVolumes({cluster, rules, selection, signal}: VolumeSco
     claim =>
       isNamed(claim.metadata.name) &&
       selection.labels(claim) &&
-      claim.metadata.labels?.[MOVER_LABEL] === undefined,
+      claim.metadata.labels?.[MOVER_LABEL] === undefined &&
+      claim.metadata.deletionTimestamp === undefined,
   );
   if (claims.length === 0 && rules.length === 0) return {dumps: [], claims: [], unbound: []};
   const readsFiles = rules.some(({method}) => method === 'csi' || method === 'filesystem');
@@ -115,19 +117,77 @@ class Planning {
     const {claims, pods} = this.#found;
     const plan: VolumePlan = {dumps: [], claims: [], unbound: []};
     const unprotected: KubeObject[] = [];
-    for (const claim of claims) {
-      const rule = this.#ruleOf(claim);
+    const toDump: KubeObject[] = [];
+    const ruleOf = new Map(claims.map(claim => [claim, this.#ruleOf(claim)]));
+    for (const [claim, rule] of ruleOf) {
       if (!rule) unprotected.push(claim);
       else if (rule.method === 'csi' || rule.method === 'filesystem')
         this.#addFiles(plan, claim, rule, rule.method);
+      else if (rule.method === 'dump') toDump.push(claim);
     }
-    for (const [index, rule] of this.#rules.entries()) {
+    for (const rule of this.#rules) {
       if (rule.method !== 'dump') continue;
-      const mine = pods.filter(pod => this.#rules.findIndex(one => this.#fitsPod(one, pod)) === index);
+      const mine = pods.filter(pod => this.#isAskedBy(rule, pod, ruleOf));
       plan.dumps.push(...dumpRequests(rule, mine, this.#found.owners));
     }
     refuseUnprotected(unprotected);
+    this.#addDumped(plan.dumps, toDump);
     return plan;
+  }
+
+  /** A pod is asked for a dump when that is the rule of one of its claims; without claims, the first rule for its labels. */
+  #isAskedBy(
+    rule: CompiledRule,
+    pod: KubeObject,
+    ruleOf: ReadonlyMap<KubeObject, CompiledRule | undefined>,
+  ): boolean {
+    if (!rule.fitsLabels(pod)) return false;
+    const rules = [...ruleOf].filter(([claim]) => mounts(pod, claim)).map(([, one]) => one);
+    if (rules.length > 0) return rules.includes(rule);
+    return !isAboutVolumes(rule) && this.#rules.find(one => one.fitsLabels(pod)) === rule;
+  }
+
+  /**
+   * A claim is in the dump of what mounts it: of a pod that was asked, or of another number of the same set, which holds the same
+   * data. @throws PraError VOLUME_DUMP_FAILED for one that is in none
+   */
+  #addDumped(dumps: readonly DumpRequest[], claims: readonly KubeObject[]): void {
+    const left = claims.filter(claim => {
+      const {namespace, name} = claim.metadata;
+      if (stringAt(claim, 'status', 'phase') === 'Pending') return false;
+      const users = [
+        ...this.#podsOf(claim).map(pod => workloadOf(pod, this.#found.owners)),
+        ...this.#setsOf(claim),
+      ];
+      const request = dumps.find(
+        one => one.namespace === namespace && (one.pvcs.includes(name) || users.includes(one.workload)),
+      );
+      if (request && !request.pvcs.includes(name)) request.pvcs.push(name);
+      return !request;
+    });
+    if (left.length === 0) return;
+    throw new PraError(
+      'VOLUME_DUMP_FAILED',
+      `no dump holds the data of ${left.map(objectRef).sort().join(', ')}`,
+      {
+        why: 'a rule says method: dump for them, and no pod that runs mounts them',
+        next: [
+          'start what mounts them, or delete the claims',
+          'or save them by method csi or filesystem, in a rule before that one',
+        ],
+      },
+    );
+  }
+
+  /** Sets that a claim was made for, by its name. */
+  #setsOf(claim: KubeObject): string[] {
+    const prefixes = this.#found.pods
+      .filter(pod => pod.metadata.namespace === claim.metadata.namespace)
+      .map(pod => workloadOf(pod, this.#found.owners))
+      .filter(workload => workload.startsWith('StatefulSet/'));
+    const ofSet = (workload: string) =>
+      new RegExp(`-${escapeRegExp(workload.slice('StatefulSet/'.length))}-\\d+$`).test(claim.metadata.name);
+    return [...new Set(prefixes)].filter(ofSet);
   }
 
   /** The first rule whose labels fit the claim or what mounts it, and whose other conditions fit its volume. */
@@ -136,16 +196,6 @@ class Planning {
     const labelled = [claim, ...this.#podsOf(claim), ...this.#workloadsOf(claim).map(podOf)];
     return this.#rules.find(
       rule => rule.fitsVolume(facts) && labelled.some(object => rule.fitsLabels(object)),
-    );
-  }
-
-  /** A pod that is asked for a dump has the labels, and a claim that fits when the rule says something of its volume. */
-  #fitsPod(rule: CompiledRule, pod: KubeObject): boolean {
-    if (!rule.fitsLabels(pod)) return false;
-    if (!rule.storageClasses && !rule.drivers && !rule.size) return true;
-    return this.#found.claims.some(
-      claim =>
-        mounts(pod, claim) && rule.fitsVolume(volumeFacts(claim, this.#found.drivers.get(keyOf(claim)))),
     );
   }
 
@@ -188,18 +238,16 @@ class Planning {
       ? workloadOf(pod, this.#found.owners)
       : workload && `${workload.kind}/${workload.metadata.name}`;
     const spec = pod ? at(pod, 'spec') : workload && podSpecIn(workload);
+    const volumes = new Set([
+      ...volumesOfClaim(spec, claim.metadata.name),
+      ...(workload ? templatesOf(workload, claim) : []),
+    ]);
     plan.claims.push({
       method,
       object: claim,
       workload: owner,
       node: stringAt(pod, 'spec', 'nodeName'),
-      user: identityOfPod(
-        spec,
-        new Set([
-          ...volumesOfClaim(spec, claim.metadata.name),
-          ...(workload ? templatesOf(workload, claim) : []),
-        ]),
-      ),
+      user: identityOfPod(spec, volumes) ?? (rule.user && {kind: 'user', groups: [], ...rule.user}),
       driver,
       csi: method === 'csi' ? (rule.csi ?? CSI_DEFAULTS) : undefined,
     });
@@ -229,6 +277,11 @@ async function driversOf(
 
 const refused = (ref: string, why: string, next: string[]) =>
   new PraError('VOLUME_SAVE_FAILED', `the data of ${ref} cannot be saved as the plan says`, {why, next});
+
+const isAboutVolumes = ({storageClasses, drivers, size}: VolumeRule) =>
+  storageClasses !== undefined || drivers !== undefined || size !== undefined;
+
+const escapeRegExp = (text: string) => text.replaceAll(/[.\\-]/g, sign => `\\${sign}`);
 
 const keyOf = ({metadata}: KubeObject) => `${metadata.namespace}/${metadata.name}`;
 
@@ -281,6 +334,7 @@ function dumpRequests(
       next: [`kubectl get pods -A -l '${selectorText(rule.select ?? '')}'`],
     });
   }
+  const {command, restore: restoreCommand} = dumpCommands(dump);
   const byWorkload = Map.groupBy(running, pod => `${pod.metadata.namespace}/${workloadOf(pod, owners)}`);
   return [...byWorkload.values()].flatMap(([pod, ...others]) => {
     if (!pod) return [];
@@ -293,8 +347,8 @@ function dumpRequests(
         pod: pod.metadata.name,
         container: dump.container ?? stringAt(arrayAt(pod, 'spec', 'containers')[0], 'name') ?? '',
         pvcs: [...pvcs].sort(),
-        command: dump.command,
-        restoreCommand: dump.restore,
+        command,
+        restoreCommand,
       },
     ];
   });

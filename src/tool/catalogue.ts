@@ -31,7 +31,7 @@ const COREDNS = '1.15.0';
 const TOFU = '1.12.6';
 const MOVER_RESTIC = 'v0.18.1';
 /** Of terraform/local/binaries/mover: it ends with a digest of the sources, since the cache keeps programs by their version. */
-export const MOVER = '2-9fb148d2';
+export const MOVER = '3-16213b70';
 export const MOVER_VERSION = `${MOVER_RESTIC.slice(1)}-${MOVER}`;
 
 const kubernetesFlags = [`gitVersion=${KUBERNETES}`, 'gitMajor=1', 'gitMinor=34']
@@ -192,3 +192,16 @@ export const TEST_TOOLS = [
   'csi-snapshotter',
   'csi-provisioner',
 ] as const;
+
+/** For the tests: databases, from packages that start no service; what compares trees; what a driver of volumes needs. */
+export const TEST_PROGRAMS: readonly SystemTool[] = [
+  {name: 'mariadbd', package: 'mariadb-server-core'},
+  {name: 'mariadb-dump', package: 'mariadb-client'},
+  {name: 'redis-cli', package: 'redis-tools'},
+  // The server of Redis under another name: the package redis-server adds but a link, and a service.
+  {name: 'redis-check-rdb', package: 'redis-tools'},
+  {name: 'rsync', package: 'rsync'},
+  {name: 'setfattr', package: 'attr'},
+  {name: 'mkfs.ext4', package: 'e2fsprogs'},
+  {name: 'fsfreeze', package: 'util-linux'},
+];

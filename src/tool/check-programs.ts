@@ -6,9 +6,11 @@ import {
   BUILT_TOOLS,
   CLUSTER_TOOLS,
   CNI,
+  MOVER_TOOLS,
   NODE_TOOLS,
   RESTIC,
   type SystemTool,
+  TEST_PROGRAMS,
   TEST_TOOLS,
 } from './catalogue.ts';
 import type {Check, Need} from './check.ts';
@@ -66,6 +68,7 @@ async function checkTerraform(signal: AbortSignal | undefined): Promise<Check> {
 export async function checkBuiltTools(signal?: AbortSignal): Promise<Check[]> {
   const needs: [readonly string[], Need][] = [
     [CLUSTER_TOOLS, 'local target'],
+    [MOVER_TOOLS, 'volumes'],
     [TEST_TOOLS, 'tests'],
   ];
   const checks = needs.flatMap(([names, needed]) => names.map(name => checkBuiltTool(name, needed, signal)));
@@ -79,7 +82,8 @@ async function checkBuiltTool(name: string, needed: Need, signal: AbortSignal | 
     if (found) return {...check, state: 'ok', ...describe(found)};
     const spec = BUILT_TOOLS.find(tool => tool.name === name);
     const found_ = `${spec?.version} is ${spec?.download ? 'downloaded or built' : 'built'} at the first use`;
-    return {...check, state: 'warning', found: found_, fix: 'pra doctor --install'};
+    const fix = needed === 'local target' ? 'pra doctor --install' : `pra doctor --install --for ${needed}`;
+    return {...check, state: 'warning', found: found_, fix};
   } catch (error) {
     signal?.throwIfAborted();
     return {...check, state: 'missing', found: messageOf(error)};
@@ -101,7 +105,10 @@ export async function checkGo(missing: readonly string[], signal?: AbortSignal):
 
 /** What comes as Debian packages. */
 export async function checkPackages(signal?: AbortSignal): Promise<Check[]> {
-  const tools = NODE_TOOLS.map(tool => checkSystemTool(tool, 'local target', signal));
+  const tools = [
+    ...NODE_TOOLS.map(tool => checkSystemTool(tool, 'local target', signal)),
+    ...TEST_PROGRAMS.map(tool => checkSystemTool(tool, 'tests', signal)),
+  ];
   const cni = existsSync(join(CNI.folder, CNI.plugin));
   const check = {name: 'CNI plugins', group: 'packages', needed: 'local target'} as const;
   return [

@@ -1,5 +1,5 @@
 /** Who cannot do without it: every use of pra, drills with the built-in local target, or only the tests. */
-export type Need = 'always' | 'local target' | 'tests';
+export type Need = 'always' | 'local target' | 'volumes' | 'tests';
 
 /** One line of `pra doctor`. */
 export interface Check {

@@ -1,13 +1,14 @@
 import {PraError} from '../errors.ts';
-import {BUILT_TOOLS, CLUSTER_TOOLS, TEST_TOOLS} from './catalogue.ts';
+import {BUILT_TOOLS, CLUSTER_TOOLS, MOVER_TOOLS, TEST_TOOLS} from './catalogue.ts';
+import type {Need} from './check.ts';
 import {installPackages, missingPackages} from './packages.ts';
 import {requireLinuxRoot} from './platform.ts';
 import {type ResolvedTool, type ResolveOptions, resolveTool} from './resolve.ts';
 import {resolveTerraform} from './terraform.ts';
 
 export interface InstallOptions extends ResolveOptions {
-  /** The tests also need simulated nodes, an S3 server and volumes with snapshots. */
-  for: 'local target' | 'tests';
+  /** `volumes`: also what fills volumes; `tests`: also simulated nodes, an S3 server and volumes with snapshots. */
+  for: Exclude<Need, 'always'>;
 }
 
 /**
@@ -26,8 +27,11 @@ export async function installMissing(options: InstallOptions): Promise<ResolvedT
       next: ['pra doctor'],
     });
   }
-  const names: readonly string[] =
-    options.for === 'tests' ? [...CLUSTER_TOOLS, ...TEST_TOOLS] : CLUSTER_TOOLS;
+  const names: readonly string[] = {
+    'local target': CLUSTER_TOOLS,
+    volumes: [...CLUSTER_TOOLS, ...MOVER_TOOLS],
+    tests: [...CLUSTER_TOOLS, ...MOVER_TOOLS, ...TEST_TOOLS],
+  }[options.for];
   const tools = [await resolveTerraform(options)];
   for (const {name} of BUILT_TOOLS.filter(tool => names.includes(tool.name)))
     tools.push(await resolveTool(name, options));

@@ -3,7 +3,8 @@ import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {PraError} from '../errors.ts';
 import {runProcess} from '../std/process.ts';
-import {CNI, NODE_TOOLS, RESTIC, type SystemTool} from './catalogue.ts';
+import {CNI, NODE_TOOLS, RESTIC, type SystemTool, TEST_PROGRAMS} from './catalogue.ts';
+import type {Need} from './check.ts';
 import {findOnPath} from './find-on-path.ts';
 import {withFileLock} from './lock.ts';
 import type {ResolveOptions} from './resolve.ts';
@@ -17,9 +18,11 @@ export const installCommand = (packages: readonly string[]) =>
   `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${packages.join(' ')}`;
 
 /** The Debian packages that are not there, each once. */
-export async function missingPackages(options: ResolveOptions = {}): Promise<string[]> {
+export async function missingPackages(
+  options: ResolveOptions & {for: Exclude<Need, 'always'>},
+): Promise<string[]> {
   const missing = new Set<string>();
-  for (const tool of [RESTIC, ...NODE_TOOLS]) {
+  for (const tool of [RESTIC, ...NODE_TOOLS, ...(options.for === 'tests' ? TEST_PROGRAMS : [])]) {
     const system: SystemTool = tool;
     if (!(await findOnPath(tool.name, {system, signal: options.signal}))) missing.add(tool.package);
   }

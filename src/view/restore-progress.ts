@@ -38,6 +38,7 @@ function lineProgress(): RestoreProgress {
         );
       if (event.type === 'waiting') write(`… waiting for ${event.waitingFor}`);
       if (event.type === 'warning') write(`! ${event.message}`);
+      if (event.type === 'volume') write(`  ${event.message}`);
       if (event.type === 'workload-started') write(`▶ group ${event.group}: ${event.ref} started`);
       if (event.type === 'workload-healthy')
         write(`✔ group ${event.group}: ${event.ref} healthy after ${formatDuration(event.afterMs)}`);
@@ -91,7 +92,7 @@ function treeProgress(plan: RestorePlan): RestoreProgress {
       }
       if (event.type === 'workload-healthy') say(`${event.ref} healthy`);
       if (event.type === 'waiting') say(`waiting for ${event.waitingFor}`);
-      if (event.type === 'warning') say(event.message);
+      if (event.type === 'warning' || event.type === 'volume') say(event.message);
     },
     onHealth: ({ref, state, reason}) => {
       if (current !== steps.length - 1) start(steps.length - 1);

@@ -1,6 +1,6 @@
 import type {PraError} from '../errors.ts';
 import type {ObjectEntry} from '../repository/object-set.ts';
-import type {HookRecord, SnapshotRoot} from '../repository/snapshot-root.ts';
+import {type HookRecord, type SnapshotRoot, volumeName} from '../repository/snapshot-root.ts';
 import type {SnapshotSummary} from '../snapshot/list.ts';
 import type {KindCount} from '../snapshot/show.ts';
 import {formatBytes} from '../std/bytes.ts';
@@ -56,7 +56,10 @@ export function renderSnapshot(root: SnapshotRoot, kinds: readonly KindCount[] =
     ),
     ...root.volumes.map(
       volume =>
-        `volume     ${volume.namespace} ${volume.workload}: ${formatBytes(volume.bytes)} by ${volume.method}, ${formatDuration(volume.durationMs)}`,
+        `volume     ${volume.namespace} ${volumeName(volume)}: ${formatBytes(volume.bytes)}${volume.method === 'dump' ? '' : ` in ${volume.files} files, ${formatBytes(volume.addedBytes)} added`} by ${volume.method}, ${formatDuration(volume.durationMs)}`,
+    ),
+    ...(root.emptyClaims ?? []).map(
+      ({namespace, name}) => `volume     ${namespace} PersistentVolumeClaim/${name}: had no volume yet`,
     ),
     ...root.baselines.map(baseline => `baseline   ${baseline.probe}: ${JSON.stringify(baseline.value)}`),
   ];

@@ -254,6 +254,7 @@ export const ownershipOf = (
   signal: AbortSignal,
 ): Ownership => ({
   first: cut.mover,
+  started: () => letCloneGo(cluster, {name: cut.clone, namespace}, signal),
   adopt: async mover => {
     const owned = {metadata: {ownerReferences: [mover.owner]}};
     await patchObject(cluster, CORE_TYPES.PersistentVolumeClaim, {name: cut.clone, namespace}, owned, {
@@ -268,3 +269,23 @@ export const ownershipOf = (
 /** The driver of a volume; undefined when no CSI driver made it. */
 export const driverOf = (volume: KubeObject | undefined): string | undefined =>
   stringAt(objectAt(volume, 'spec', 'csi'), 'driver');
+
+/** With the policy Retain of its storage class, the disk of a clone would stay when the clone is deleted. */
+async function letCloneGo(
+  cluster: Cluster,
+  clone: {name: string; namespace: string},
+  signal: AbortSignal,
+): Promise<void> {
+  const claim = await readObject(cluster, CORE_TYPES.PersistentVolumeClaim, clone, {signal});
+  const name = stringAt(claim, 'spec', 'volumeName');
+  if (name === undefined) return;
+  const volume = await readObject(cluster, CORE_TYPES.PersistentVolume, {name}, {signal});
+  if (stringAt(volume, 'spec', 'persistentVolumeReclaimPolicy') !== 'Retain') return;
+  await patchObject(
+    cluster,
+    CORE_TYPES.PersistentVolume,
+    {name},
+    {spec: {persistentVolumeReclaimPolicy: 'Delete'}},
+    {signal},
+  );
+}

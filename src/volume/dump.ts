@@ -166,11 +166,17 @@ function failed(request: DumpRequest, what: string, why: string, cause?: unknown
     {
       why: why.trim() || undefined,
       cause,
-      next: [
-        `try it by hand: kubectl exec -n ${request.namespace} ${request.pod} -c ${request.container} -- ${request.command.join(' ')}`,
-      ],
+      next: [byHand(request)],
     },
   );
+}
+
+/** The command to paste; of a script of many lines, which is that of a preset, a shell in its place. */
+function byHand({namespace, pod, container, command}: DumpRequest): string {
+  const kubectl = (options: string) => `kubectl exec ${options} ${namespace} ${pod} -c ${container} --`;
+  return command.some(word => word.includes('\n'))
+    ? `look around where it runs: ${kubectl('-it -n')} sh`
+    : `try it by hand: ${kubectl('-n')} ${command.join(' ')}`;
 }
 
 export function restoreFailed(record: Pick<DumpRecord, 'workload' | 'namespace'>, error: unknown): PraError {

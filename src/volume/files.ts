@@ -1,4 +1,4 @@
-import {mkdir, mkdtemp, readdir, rename, rm, stat} from 'node:fs/promises';
+import {lstat, mkdir, mkdtemp, rename, rm} from 'node:fs/promises';
 import {basename, dirname, join, resolve} from 'node:path';
 import {PraError} from '../errors.ts';
 import {type ClaimRecord, type SnapshotRoot, volumeName} from '../repository/snapshot-root.ts';
@@ -120,14 +120,14 @@ export async function extractFiles(
   const at = pathInVolume(path);
   const folder = resolve(to);
   const place = join(folder, at === '' ? (record.pvcs[0] ?? 'volume') : basename(at));
-  if (await stat(place).catch(() => undefined))
+  if (await lstat(place).catch(() => undefined))
     throw new PraError('USAGE', `${place} is there already`, {next: ['name another folder with --to']});
   await mkdir(folder, {recursive: true, mode: 0o700});
   const work = await mkdtemp(join(folder, '.pra-files-'));
   try {
     await restic.extract({snapshotId: record.resticSnapshot, path: `${record.path}${at}`, target: work});
     const found = join(work, ...record.path.split('/'), ...at.split('/'));
-    if (!(await stat(found).catch(() => undefined)) && !(await isLink(found)))
+    if (!(await lstat(found).catch(() => undefined)))
       throw new PraError(
         'OBJECT_NOT_FOUND',
         `the volume of ${record.pvcs[0]} has no ${at === '' ? '/' : at}`,
@@ -141,9 +141,3 @@ export async function extractFiles(
     await rm(work, {recursive: true, force: true});
   }
 }
-
-/** Whether a link lies there, whatever it leads to. */
-const isLink = async (path: string) =>
-  (await readdir(dirname(path), {withFileTypes: true}).catch(() => [])).some(
-    entry => entry.name === basename(path) && entry.isSymbolicLink(),
-  );

@@ -10,7 +10,7 @@ import {type Mover, withMover} from './mover/mover.ts';
 import {type ByteProgress, isFinal, resticInPod} from './mover/restic.ts';
 import type {MoverSettings} from './mover/settings.ts';
 import type {Restic} from './restic.ts';
-import {isWorthAnother} from './save-claim.ts';
+import {HALF_FILLED, isWorthAnother} from './save-claim.ts';
 import type {StoreLink} from './store-link.ts';
 
 /** A claim of the target and what it is to hold. */
@@ -36,6 +36,8 @@ export interface FillOptions {
   signal: AbortSignal;
   onProgress?: ((claim: string, progress: ByteProgress) => void) | undefined;
   onMessage?: ((message: string) => void) | undefined;
+  /** Told of each claim as soon as it is whole. */
+  onFilled?: ((filled: FilledClaim) => void) | undefined;
 }
 
 export interface FilledClaim {
@@ -53,6 +55,8 @@ const PAUSE_MS = 2000;
 /** The volume holds something. */
 const NOT_EMPTY = 4;
 const NO_SPACE = /no space left|disk quota|ENOSPC|EDQUOT/i;
+/** What restic says of data that is not what it wrote. No other attempt finds it whole. */
+const DAMAGED = /ciphertext verification failed|wrong data returned|invalid data returned/i;
 
 /**
  * Fills claims that are empty, and compares each file with the manifest that was taken in the source. A claim that is not
@@ -73,7 +77,11 @@ export async function fillClaims(group: ClaimGroup, options: FillOptions): Promi
         job,
         {signal: options.signal, onProgress: options.onMessage},
         async mover => {
-          for (const claim of left) filled.push(await fillClaim(mover, claim, identity, options));
+          for (const claim of left) {
+            const one = await fillClaim(mover, claim, identity, options);
+            filled.push(one);
+            options.onFilled?.(one);
+          }
         },
       );
       return filled;
@@ -99,8 +107,12 @@ function identitiesOf({claims}: ClaimGroup, {runAs}: MoverSettings): Identity[] 
   const [user] = users.values();
   const known: Identity[] = users.size === 1 && user ? [{kind: 'user', ...user}] : [];
   if (runAs === 'root') return [ROOT];
-  if (runAs === 'workload' && known.length > 0) return known;
-  return [ROOT, ...known];
+  if (runAs === 'auto') return [ROOT, ...known];
+  if (known.length > 0) return known;
+  throw new PraError('VOLUME_RESTORE_FAILED', 'the user of the workload is not known', {
+    why: 'spec.mover.runAs is workload, and the snapshot does not say who owns the files, or claims of one pod have several users',
+    next: ['let root restore them: spec.mover.runAs: auto'],
+  });
 }
 
 /** The Job that fills claims; each is mounted where it was in the source, whatever its namespace is called now. */
@@ -122,8 +134,14 @@ async function fillClaim(
   const began = performance.now();
   const {link, signal} = options;
   const {path} = record;
-  await prepare(mover, {claim, record, signal});
   const isRoot = identity.kind === 'root';
+  const taken = await prepare(mover, {claim, record, signal});
+  if (taken.isHeld) {
+    const comparison = await compareWithHeld(mover, {record, claim, isRoot, options}, taken.why);
+    const durationMs = Math.round(performance.now() - began);
+    const about = {runAs: identityText(identity), transport: record.transport, durationMs};
+    return {record, claim, bytes: comparison.found.bytes, comparison, ...about};
+  }
   // The root of a volume is the kubelet's: only root can give it back its owner and mode.
   const folder = isRoot ? path.slice(0, path.lastIndexOf('/')) : path;
   const {exitCode, errors, transport} = await resticInPod(mover, {
@@ -134,7 +152,8 @@ async function fillClaim(
       'restore',
       `${record.resticSnapshot}:${folder}`,
       ...['--target', folder],
-      ...['--sparse', '--no-lock', '--overwrite', 'if-changed', '--exclude-xattr', 'security.selinux'],
+      // Another attempt reads what is there, and sends what differs: by size and time a half-written file may look whole.
+      ...['--sparse', '--no-lock', '--overwrite', 'always', '--exclude-xattr', 'security.selinux'],
     ],
     onProgress: progress => options.onProgress?.(claim, progress),
   });
@@ -152,22 +171,23 @@ async function fillClaim(
   };
 }
 
+/** Takes a volume for the restore, unless it holds something. @throws PraError VOLUME_HALF_FILLED, VOLUME_RESTORE_FAILED */
 async function prepare(
   mover: Mover,
   {claim, record, signal}: ClaimToFill & {signal: AbortSignal},
-): Promise<void> {
+): Promise<{isHeld: boolean; why: string}> {
   const {exitCode, stderr} = await mover.run(['prepare', record.path, record.resticSnapshot], {signal});
-  if (exitCode === 0) return;
   const why = stderr.replace(/^pra-mover: /, '').trim();
-  if (exitCode === NOT_EMPTY)
+  if (exitCode === 0 || exitCode === NOT_EMPTY) return {isHeld: exitCode === NOT_EMPTY, why};
+  if (exitCode === HALF_FILLED)
     throw new PraError(
-      'VOLUME_NOT_EMPTY',
-      `claim ${mover.namespace}/${claim} is not empty, so nothing is restored into it`,
+      'VOLUME_HALF_FILLED',
+      `claim ${mover.namespace}/${claim} is half filled from another snapshot, so nothing is restored into it`,
       {
         why,
         next: [
-          'restore into a new claim: delete this one first, if nothing in it is needed',
-          'or take single files out of the snapshot: pra restore files',
+          'restore the snapshot that it was being filled from',
+          'or delete the claim, and restore again',
         ],
       },
     );
@@ -175,6 +195,31 @@ async function prepare(
     why,
     next: nextOf(why),
   });
+}
+
+/** A volume that holds just what the snapshot does is restored already: by a run that could not say so any more. */
+async function compareWithHeld(
+  mover: Mover,
+  about: Parameters<typeof compareWithManifest>[1],
+  why: string,
+): Promise<Comparison> {
+  try {
+    return await compareWithManifest(mover, about);
+  } catch (error) {
+    if (!(error instanceof PraError) || error.code !== 'VOLUME_RESTORE_FAILED') throw error;
+    throw new PraError(
+      'VOLUME_NOT_EMPTY',
+      `claim ${mover.namespace}/${about.claim} is not empty, so nothing is restored into it`,
+      {
+        why,
+        next: [
+          'restore into a new claim: delete this one first, if nothing in it is needed',
+          'or take single files out of the snapshot: pra restore files',
+        ],
+        cause: error,
+      },
+    );
+  }
 }
 
 async function compareWithManifest(
@@ -196,6 +241,14 @@ async function compareWithManifest(
   );
   const comparing = compareManifests(readManifest(saved.stream), readManifest(listed), {ownRoot: isRoot});
   const [comparison, list, read] = await Promise.allSettled([comparing, listing, saved.done]);
+  // When the store breaks, the list is broken off too; it is not to blame.
+  if (
+    read.status === 'rejected' &&
+    read.reason instanceof PraError &&
+    list.status === 'rejected' &&
+    comparison.status === 'rejected'
+  )
+    throw read.reason;
   if (list.status === 'rejected') throw list.reason;
   if (read.status === 'rejected') throw read.reason;
   if (comparison.status === 'rejected') throw comparison.reason;
@@ -233,6 +286,14 @@ function restoreFailed(claim: string, exitCode: number, errors: readonly string[
   const message = `the data of claim ${claim} could not be restored`;
   if (/wrong password/i.test(why))
     return new PraError('REPOSITORY_WRONG_KEY', 'the volumes were saved with another key', {why});
+  if (DAMAGED.test(why))
+    return new PraError('VOLUME_RESTORE_FAILED', `the data of claim ${claim} is damaged in the repository`, {
+      why,
+      next: [
+        'pra repository check --read-data',
+        'restore an older snapshot, or from a copy of the repository',
+      ],
+    });
   if (isFinal(errors) || NO_SPACE.test(why))
     return new PraError('VOLUME_RESTORE_FAILED', message, {why, next: nextOf(why)});
   return new PraError('RESTIC_FAILED', message, {why});

@@ -1,5 +1,5 @@
-import {createInterface} from 'node:readline';
 import type {Readable} from 'node:stream';
+import {StringDecoder} from 'node:string_decoder';
 import {z} from 'zod';
 import {PraError} from '../errors.ts';
 
@@ -44,30 +44,38 @@ export interface CompareOptions {
 }
 
 const MAX_DIFFERENCES = 10;
+/** A name and its extended attributes take no more. */
+const MAX_LINE_CHARS = 1 << 20;
 /** The kernel's own labels of a file, which belong to the policy of the node. */
 const NODE_XATTRS = /^(security\.selinux|security\.ima|security\.evm|trusted\.)/;
 
-/** Reads a manifest line by line, so that one of millions of files needs no memory. @throws PraError VOLUME_RESTORE_FAILED */
+/**
+ * Reads a manifest line by line, so that one of millions of files needs no memory.
+ * @throws PraError VOLUME_RESTORE_FAILED for what is none; what its source is destroyed with, also when that breaks off
+ */
 export async function* readManifest(stream: Readable): AsyncGenerator<ManifestEntry> {
-  // readline swallows an error of its input, so that a manifest that broke off would look whole.
-  let failure: unknown;
-  stream.once('error', error => {
-    failure = error;
-  });
-  for await (const line of createInterface({input: stream, crlfDelay: Number.POSITIVE_INFINITY})) {
-    if (line === '') continue;
-    yield parseEntry(line);
+  let rest = '';
+  const decoder = new StringDecoder('utf8');
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.write(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    // It comes from a cluster, which may send a line without end.
+    if (rest.length > MAX_LINE_CHARS) throw unreadable();
+    for (const line of lines) yield parseEntry(line);
   }
-  if (failure !== undefined) throw failure;
+  if (rest !== '') throw unreadable();
 }
 
 function parseEntry(line: string): ManifestEntry {
   try {
     return entrySchema.parse(JSON.parse(line));
   } catch (error) {
-    throw new PraError('VOLUME_RESTORE_FAILED', 'the manifest of a volume cannot be read', {cause: error});
+    throw unreadable(error);
   }
 }
+
+const unreadable = (cause?: unknown) =>
+  new PraError('VOLUME_RESTORE_FAILED', 'the manifest of a volume cannot be read', {cause});
 
 /** The name, each byte a character: what manifests are ordered by, folder by folder. */
 const nameOf = ({path, path64}: ManifestEntry): string =>
@@ -91,25 +99,52 @@ export async function compareManifests(
     result.differing += 1;
     if (result.differences.length < MAX_DIFFERENCES) result.differences.push(text);
   };
-  const unstableFolders = new Set<string>();
   const [left, right] = [saved[Symbol.asyncIterator](), restored[Symbol.asyncIterator]()];
-  let [a, b] = [await nextOf(left, result.expected), await nextOf(right, result.found)];
-  while (a || b) {
-    const order = a && b ? comparePaths(nameOf(a), nameOf(b)) : a ? -1 : 1;
-    if (a && order <= 0 && a.unstable && a.type === 'dir') unstableFolders.add(nameOf(a));
-    if (a && order < 0) {
-      if (!a.unstable) differ(`${shown(a)} is missing`);
-      a = await nextOf(left, result.expected);
-    } else if (b && order > 0) {
-      if (!unstableFolders.has(folderOf(nameOf(b)))) differ(`${shown(b)} was not in the volume`);
-      b = await nextOf(right, result.found);
-    } else if (a && b) {
-      const fields = differingFields(a, b, options);
-      if (fields.length > 0) differ(`${shown(a)} has another ${fields.join(', ')}`);
-      [a, b] = [await nextOf(left, result.expected), await nextOf(right, result.found)];
+  const tolerance = new Tolerance();
+  try {
+    let [a, b] = [await nextOf(left, result.expected), await nextOf(right, result.found)];
+    while (a || b) {
+      const order = a && b ? comparePaths(nameOf(a), nameOf(b)) : a ? -1 : 1;
+      if (a && order < 0) {
+        if (!tolerance.missing(a)) differ(`${shown(a)} is missing`);
+        a = await nextOf(left, result.expected);
+      } else if (b && order > 0) {
+        if (!tolerance.added(b)) differ(`${shown(b)} was not in the volume`);
+        b = await nextOf(right, result.found);
+      } else if (a && b) {
+        tolerance.note(a);
+        const fields = differingFields(a, b, options);
+        if (fields.length > 0) differ(`${shown(a)} has another ${fields.join(', ')}`);
+        [a, b] = [await nextOf(left, result.expected), await nextOf(right, result.found)];
+      }
     }
+    return result;
+  } finally {
+    // Whoever sends one of them would wait for its reader.
+    await Promise.all([left.return?.(), right.return?.()]);
   }
-  return result;
+}
+
+/** What may differ of a volume that was in use: entries that came or went in a folder that changed, and all below them. */
+class Tolerance {
+  readonly #changed = new Set<string>();
+  readonly #gone = new Set<string>();
+
+  note(entry: ManifestEntry): void {
+    if (entry.unstable && entry.type === 'dir') this.#changed.add(nameOf(entry));
+  }
+
+  missing(entry: ManifestEntry): boolean {
+    const isTolerated = entry.unstable === true || this.#gone.has(folderOf(nameOf(entry)));
+    if (isTolerated && entry.type === 'dir') this.#gone.add(nameOf(entry));
+    return isTolerated;
+  }
+
+  added(entry: ManifestEntry): boolean {
+    const isTolerated = this.#changed.has(folderOf(nameOf(entry)));
+    if (isTolerated && entry.type === 'dir') this.#changed.add(nameOf(entry));
+    return isTolerated;
+  }
 }
 
 async function nextOf(

@@ -1,3 +1,4 @@
+import {createHash} from 'node:crypto';
 import {PraError} from '../errors.ts';
 import type {Store} from '../repository/store.ts';
 
@@ -55,7 +56,6 @@ export async function answerRestic(
   } catch (error) {
     if (!(error instanceof PraError)) throw error;
     if (error.code === 'STORE_MISSING') return {status: 404};
-    if (error.code === 'STORE_CONFLICT') return {status: 403};
     options.onError?.(error);
     return {status: 500, body: Buffer.from(error.message)};
   }
@@ -101,15 +101,28 @@ async function answer(
     case 'GET':
       return get(store, key, range, signal);
     case 'POST':
-      // Names are digests of contents, so what is there already is the same; restic wants 403 for it.
-      await store.put(key, await body(), {ifAbsent: true, signal});
-      return {status: 200};
+      return add(store, key, await body(), signal);
     case 'DELETE':
       await store.delete(key, {signal});
       return {status: 200};
     default:
       return {status: 405};
   }
+}
+
+/** Names are digests of contents: what has another name is not of restic, and what is there already is the same. */
+async function add(
+  store: Store,
+  key: string,
+  body: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<RestAnswer> {
+  const name = key.slice(key.lastIndexOf('/') + 1);
+  if (createHash('sha256').update(body).digest('hex') !== name) return {status: 400};
+  await store.put(key, body, {ifAbsent: true, signal}).catch((error: unknown) => {
+    if (!(error instanceof PraError) || error.code !== 'STORE_CONFLICT') throw error;
+  });
+  return {status: 200};
 }
 
 async function list(store: Store, prefix: string, signal: AbortSignal | undefined): Promise<RestAnswer> {

@@ -102,7 +102,7 @@ export async function openRestic(options: ResticOptions): Promise<Restic> {
     },
     extract: async ({snapshotId, path, target}) => {
       await quick(
-        ['restore', '--no-lock', snapshotId, '--include', path, '--target', target],
+        ['restore', '--no-lock', snapshotId, '--include', literal(path), '--target', target],
         [],
         COPY_TIMEOUT_MS,
       );
@@ -127,6 +127,9 @@ const nodeSchema = z.object({
 export type StoredNode = z.infer<typeof nodeSchema>;
 
 const idsSchema = z.array(z.object({id: z.string().regex(/^[0-9a-f]{64}$/)}));
+
+/** As restic writes a path whose signs are not wildcards. */
+const literal = (path: string) => path.replaceAll(/[\\*?[\]]/g, sign => `\\${sign}`);
 
 /** restic before 0.15 tells only the beginning of the id of what it saved. */
 async function wholeId(quick: Quick, id: string): Promise<string> {

@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {PassThrough, Transform} from 'node:stream';
+import {PassThrough, Transform, Writable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import type {Cluster} from '../cluster/client.ts';
 import {type ErrorCode, messageOf, PraError} from '../errors.ts';
@@ -9,7 +9,7 @@ import {countEntry, emptyCount, type ManifestCount, readManifest, requireListed}
 import {type Identity, identityText, ROOT} from './mover/identity.ts';
 import type {MoverJob, Placement} from './mover/job.ts';
 import {MoverLost} from './mover/lost.ts';
-import {Mover, useMover, withMover} from './mover/mover.ts';
+import {Mover, type MoverOptions, useMover} from './mover/mover.ts';
 import {type ByteProgress, isFinal, type PodResticResult, resticInPod} from './mover/restic.ts';
 import type {MoverSettings} from './mover/settings.ts';
 import type {Restic} from './restic.ts';
@@ -44,11 +44,13 @@ export interface SaveClaimOptions {
   onMessage?: ((message: string) => void) | undefined;
 }
 
-/** For a claim that belongs to a mover, and goes with it: a clone. */
+/** A mover that is there already. */
 export interface Ownership {
   first: Mover;
-  /** Makes it belong to another mover. */
-  adopt(mover: Mover): Promise<void>;
+  /** For a claim that belongs to its mover and goes with it, a clone: makes it belong to another one. */
+  adopt?: ((mover: Mover) => Promise<void>) | undefined;
+  /** Called when its pod mounts the claim. */
+  started?: (() => Promise<void>) | undefined;
 }
 
 /** What of the record of a volume the mover finds out. */
@@ -67,6 +69,10 @@ export type SavedClaim = Pick<
 
 const ATTEMPTS = 3;
 const PAUSE_MS = 2000;
+const MAX_CLOCK_CHARS = 64;
+/** A restore has begun to fill it. */
+export const HALF_FILLED = 5;
+const GONE = /no such file or directory|file does not exist/i;
 /** Some files could not be read. */
 const INCOMPLETE = 3;
 
@@ -86,24 +92,25 @@ export async function saveClaim(
 ): Promise<SavedClaim> {
   const began = performance.now();
   const identities = identitiesOf(claim, options.settings);
-  let owner = ownership?.first;
+  let {first, adopt}: Partial<Ownership> = ownership ?? {};
+  let owner = first;
   for (let attempt = 1; ; attempt += 1) {
     const [identity = ROOT] = identities;
     const job = saveJob(claim, identity, options);
     const path = claimPath(claim.namespace, claim.claim);
     const about = {signal: options.signal, onProgress: options.onMessage};
-    const work = (mover: Mover) => readClaim(mover, {claim, path, identity}, options);
+    const work = async (mover: Mover) => {
+      await ownership?.started?.();
+      return readClaim(mover, {claim, path, identity}, options);
+    };
     try {
-      if (!ownership)
-        return {...(await withMover(options.cluster, job, about, work)), durationMs: since(began)};
-      const isFirst = attempt === 1 && owner === ownership.first;
-      const mover = isFirst ? ownership.first : await Mover.create(options.cluster, job, about);
-      if (!isFirst) {
-        await ownership.adopt(mover);
-        await owner?.close();
-      }
+      const isFirst = first !== undefined;
+      const mover = first ?? (await Mover.create(options.cluster, job, about));
+      first = undefined;
+      if (adopt && !isFirst) await handOver(mover, owner, adopt, about);
       owner = mover;
-      return {...(await useMover(mover, about, work, () => mover.stop())), durationMs: since(began)};
+      const release = () => (adopt ? mover.stop() : mover.close());
+      return {...(await useMover(mover, about, work, release)), durationMs: since(began)};
     } catch (error) {
       options.signal.throwIfAborted();
       if (identities.length > 1 && isRefusedTo(error)) {
@@ -120,6 +127,24 @@ export async function saveClaim(
   }
 }
 
+/** Has what belongs to a mover go with another one, which goes itself when that fails. */
+async function handOver(
+  mover: Mover,
+  owner: Mover | undefined,
+  adopt: (mover: Mover) => Promise<void>,
+  {onProgress}: MoverOptions,
+): Promise<void> {
+  const note = (error: unknown) => onProgress?.(messageOf(error));
+  try {
+    await adopt(mover);
+  } catch (error) {
+    await mover.close().catch(note);
+    throw error;
+  }
+  // On a node that is gone it may take its time; its Job goes by itself.
+  await owner?.close().catch(note);
+}
+
 const since = (began: number) => Math.round(performance.now() - began);
 
 /** Whom a mover may be, the least privileged first. */
@@ -128,8 +153,11 @@ export function identitiesOf({user}: Pick<ClaimToSave, 'user'>, {runAs}: MoverSe
   if (runAs === 'workload') {
     if (user) return [user];
     throw new PraError('VOLUME_SAVE_FAILED', 'the user of the workload is not known', {
-      why: 'spec.mover.runAs is workload, and its pods have no runAsUser',
-      next: ['set runAsUser in the securityContext of the pods, or spec.mover.runAs: auto'],
+      why: 'spec.mover.runAs is workload, and nothing that mounts the claim has a runAsUser',
+      next: [
+        'name the user in the rule: spec.source.volumes[].user',
+        'or let root read it: spec.mover.runAs: auto',
+      ],
     });
   }
   return user ? [user, ROOT] : [ROOT];
@@ -170,7 +198,12 @@ async function readClaim(
 ): Promise<Omit<SavedClaim, 'durationMs'>> {
   const {link, restic, run, signal} = options;
   const tags = [`snapshot=${run}`, `volume=${claim.namespace}/${claim.claim}`];
+  await requireWhole(mover, claim, path, signal);
   const since = claim.isLive ? await clockOf(mover, signal) : undefined;
+  const list = () => saveManifest(mover, {path, since, restic, tags, claim: claim.claim, signal});
+  // What nobody changes can be listed while it is saved.
+  const listing = claim.isLive ? undefined : list();
+  listing?.catch(() => undefined); // awaited below; until then a failure must not count as unhandled
   const result = await resticInPod(mover, {
     link,
     access: 'append',
@@ -184,8 +217,8 @@ async function readClaim(
     ],
     onProgress: options.onProgress,
   });
-  const saved = requireSaved(claim.claim, result);
-  const manifest = await saveManifest(mover, {path, since, restic, tags, claim: claim.claim, signal});
+  const saved = requireSaved(claim, result);
+  const manifest = await (listing ?? list());
   return {
     path,
     resticSnapshot: saved.snapshot_id,
@@ -198,8 +231,36 @@ async function readClaim(
   };
 }
 
-function requireSaved(claim: string, {exitCode, saved, errors}: PodResticResult) {
+/** A volume that a restore has half filled must not be saved as if it were whole. */
+async function requireWhole(
+  mover: Mover,
+  {namespace, claim}: ClaimToSave,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const {exitCode, stderr} = await mover.run(['whole', path], {signal});
+  if (exitCode === 0) return;
+  const why = stderr.replace(/^pra-mover: /, '').trim();
+  if (exitCode !== HALF_FILLED)
+    throw new PraError('VOLUME_SAVE_FAILED', `claim ${namespace}/${claim} cannot be read`, {why});
+  throw new PraError(
+    'VOLUME_HALF_FILLED',
+    `claim ${namespace}/${claim} is half filled by a restore, so it is not saved`,
+    {
+      why,
+      next: [
+        'end that restore: pra restore run --resume latest, or pra recover again',
+        'or delete the claim',
+      ],
+    },
+  );
+}
+
+function requireSaved({claim, isLive}: ClaimToSave, {exitCode, saved, errors}: PodResticResult) {
   if (exitCode === 0 && saved) return saved;
+  // In use, files go while they are read; the manifest says which folders changed.
+  const onlyGone = errors.length > 0 && errors.every(text => GONE.test(text));
+  if (exitCode === INCOMPLETE && saved && isLive && onlyGone) return saved;
   if (exitCode === INCOMPLETE) throw new Unreadable(claim, errors);
   const why = errors.join('; ') || `restic ended with exit code ${exitCode}`;
   if (/wrong password/i.test(why))
@@ -212,11 +273,15 @@ function requireSaved(claim: string, {exitCode, saved, errors}: PodResticResult)
 }
 
 async function clockOf(mover: Mover, signal: AbortSignal): Promise<string> {
-  const stdout = new PassThrough();
-  const chunks: Buffer[] = [];
-  stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  let text = '';
+  const stdout = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      text = (text + chunk.toString('utf8')).slice(0, MAX_CLOCK_CHARS);
+      done();
+    },
+  });
   await mover.run(['now'], {stdout, signal});
-  const text = Buffer.concat(chunks).toString('utf8').trim();
+  text = text.trim();
   if (!/^\d{1,20}$/.test(text))
     throw new PraError('EXEC_FAILED', 'the clock of the node could not be read', {why: text});
   return text;
@@ -243,8 +308,8 @@ async function saveManifest(
     transform(chunk: Buffer, _encoding, done) {
       hash.update(chunk);
       this.push(chunk);
-      if (counting.write(chunk)) done();
-      else counting.once('drain', () => done());
+      if (counting.destroyed || counting.write(chunk)) done();
+      else counting.once('drain', done).once('close', done);
     },
     flush(done) {
       counting.end();
@@ -255,6 +320,7 @@ async function saveManifest(
   const flowing = pipeline(listed, tee, held, {end: false, signal});
   flowing.catch(() => undefined);
   const counted = count(counting);
+  counted.catch((error: unknown) => listed.destroy(asError(error)));
   const listing = (async () => {
     const {exitCode, stderr} = await mover.run(['manifest', path, ...(since === undefined ? [] : [since])], {
       stdout: listed,
@@ -270,9 +336,7 @@ async function saveManifest(
     requireListed(await counted, stderr);
     held.end();
   })();
-  listing.catch((error: unknown) =>
-    held.destroy(error instanceof Error ? error : new Error(messageOf(error))),
-  );
+  listing.catch((error: unknown) => held.destroy(asError(error)));
   const filename = `${claim}.manifest`;
   const saving = restic.backup(held, {filename, tags: [...tags, 'manifest'], signal});
   saving.catch(() => listed.destroy());
@@ -281,6 +345,8 @@ async function saveManifest(
   if (save.status === 'rejected') throw save.reason;
   return {resticSnapshot: save.value.snapshotId, filename, sha256: hash.digest('hex'), ...(await counted)};
 }
+
+const asError = (error: unknown) => (error instanceof Error ? error : new Error(messageOf(error)));
 
 async function count(stream: PassThrough): Promise<ManifestCount> {
   const found = emptyCount();

@@ -21,7 +21,14 @@ export interface StoreLinkOptions {
 /** How restic in one pod gets at its repository. */
 export type PodLink =
   | {kind: 'stream'; access: RestAccess; env: Record<string, string>}
-  | {kind: 'direct'; access: RestAccess; env: Record<string, string>; ca: string | undefined};
+  | {
+      kind: 'direct';
+      access: RestAccess;
+      env: Record<string, string>;
+      ca: string | undefined;
+      /** Whether the name of the bucket is in the path. */
+      pathStyle: boolean | undefined;
+    };
 
 /** Chooses how pods get at the repository, and gives each what it needs for it. */
 export class StoreLink {
@@ -46,8 +53,8 @@ export class StoreLink {
   }
 
   /**
-   * `direct` when the plan says so, or when nothing speaks against it: a bucket that the pod reaches, and credentials that
-   * end or that the plan made for pods. Keys of a user that do not end never go into a cluster unasked.
+   * `direct` when the plan says so, or when it has credentials for pods and the pod reaches the bucket. Those of pra itself
+   * never go into a cluster unasked; and the ones that end could not be renewed there, as they are for `stream`.
    */
   async to(mover: Pick<Mover, 'run'>, access: RestAccess, signal: AbortSignal): Promise<PodLink> {
     const password = {RESTIC_PASSWORD: this.repository.volumePassword(), RESTIC_PROGRESS_FPS: '1'};
@@ -60,6 +67,7 @@ export class StoreLink {
       kind: 'direct',
       access,
       ca,
+      pathStyle: store.pathStyle,
       env: {...password, ...s3Environment(this.repository, store, credentials)},
     };
   }
@@ -74,10 +82,7 @@ export class StoreLink {
   async #isDirect(mover: Pick<Mover, 'run'>, signal: AbortSignal): Promise<boolean> {
     const {transport, credentials} = this.#options.settings;
     if (transport !== 'auto' || !this.#isBucket) return transport === 'direct';
-    if (!credentials) {
-      const {expiration} = await (await credentialSource(this.#store()))();
-      if (expiration === undefined) return false;
-    }
+    if (!credentials) return false;
     const endpoint = new URL(endpointOf(this.#options.store ?? {}) ?? 'https://s3.amazonaws.com');
     const port = endpoint.port || (endpoint.protocol === 'http:' ? '80' : '443');
     const {exitCode} = await mover.run(['reach', `${endpoint.hostname}:${port}`], {signal});

@@ -1,7 +1,7 @@
 import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {applyObject} from '../../src/cluster/apply.ts';
+import {applyObject, deleteObject, readObject} from '../../src/cluster/apply.ts';
 import {type Cluster, connectCluster} from '../../src/cluster/client.ts';
 import {CORE_TYPES} from '../../src/cluster/core-types.ts';
 import {listAll} from '../../src/cluster/list.ts';
@@ -53,6 +53,8 @@ export interface VolumeBed {
   create(...objects: KubeObject[]): Promise<void>;
   /** The folder of this machine that a claim's volume is; the volume must be of class local-path. */
   folderOf(namespace: string, claim: string): Promise<string>;
+  /** Deletes a namespace with all that is in it, and waits until it is gone. */
+  remove(namespace: string): Promise<void>;
   /** What movers left in the cluster. */
   leftovers(): Promise<string[]>;
   stop(): Promise<void>;
@@ -117,8 +119,14 @@ export async function startVolumeBed({
           );
           return stringAt(mine, 'spec', 'hostPath', 'path') ?? stringAt(mine, 'spec', 'local', 'path');
         },
-        {waitingFor: `the volume of ${claim}`, timeoutMs: 10_000},
+        {waitingFor: `the volume of ${claim}`, timeoutMs: 60_000},
       ),
+    remove: async namespace => {
+      await deleteObject(cluster, CORE_TYPES.Namespace, {name: namespace});
+      const isGone = async () =>
+        (await readObject(cluster, CORE_TYPES.Namespace, {name: namespace})) === undefined ? true : undefined;
+      await waitFor(isGone, {waitingFor: `namespace ${namespace} to be gone`, timeoutMs: 60_000});
+    },
     leftovers: async () => {
       const found: string[] = [];
       for (const type of [

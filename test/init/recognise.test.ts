@@ -3,8 +3,8 @@ import {recognise} from '../../src/init/recognise.ts';
 import {container, workload} from './facts.ts';
 
 const env = (variables: Record<string, string | undefined>) => ({env: new Map(Object.entries(variables))});
-const commandsOf = (image: string, rest: Parameters<typeof container>[1] = {}) =>
-  recognise(workload('db', [container(image, rest)]))?.commands;
+const questionOf = (image: string, rest: Parameters<typeof container>[1] = {}) =>
+  recognise(workload('db', [container(image, rest)]))?.notEmpty?.at(-1);
 
 describe('recognise', () => {
   test.each([
@@ -33,26 +33,28 @@ describe('recognise', () => {
     expect(recognise(workload('backup', [container('postgres')], {kind: 'CronJob'}))).toBeUndefined();
   });
 
-  test('writes user and database as they are, without a shell, where no password is needed', () => {
-    expect(commandsOf('postgres', env({POSTGRES_USER: 'app', POSTGRES_DB: 'shop'}))?.dump).toEqual(
-      'pg_dump --host=127.0.0.1 --username=app --dbname=shop -Fc -Z0'.split(' '),
-    );
-    expect(commandsOf('postgres')?.restore).toContain('--dbname=postgres');
+  test('writes user and database as they are', () => {
+    const named = questionOf('postgres', env({POSTGRES_USER: 'app', POSTGRES_DB: 'shop'}));
+    expect(named).toContain('psql --host=127.0.0.1 --username=app --dbname=shop ');
+    expect(questionOf('postgres')).toContain('--dbname=postgres');
   });
 
   test('never writes a password', () => {
     const password = 'hunter2-do-not-write';
-    for (const variable of ['POSTGRES_PASSWORD', 'POSTGRESQL_PASSWORD', 'MYSQL_ROOT_PASSWORD']) {
-      const rest = env({[variable]: password, MYSQL_DATABASE: 'shop'});
-      for (const image of ['postgres', 'mysql', 'mariadb', 'mongo'])
-        expect(
-          JSON.stringify(recognise(workload('db', [container(image, rest)]))?.commands ?? {}),
-        ).not.toContain(password);
-    }
-    expect(commandsOf('postgres', env({POSTGRES_PASSWORD: password}))?.dump.at(-1)).toMatch(
-      /^PGPASSWORD="\$POSTGRES_PASSWORD" pg_dump /,
+    for (const variable of [
+      'POSTGRES_PASSWORD',
+      'POSTGRESQL_PASSWORD',
+      'MYSQL_ROOT_PASSWORD',
+      'REDIS_PASSWORD',
+    ])
+      for (const image of ['postgres', 'mysql', 'mariadb', 'mongo', 'redis']) {
+        const found = recognise(workload('db', [container(image, env({[variable]: password}))]));
+        expect(JSON.stringify([found?.notEmpty, found?.missing])).not.toContain(password);
+      }
+    expect(questionOf('postgres', env({POSTGRES_PASSWORD: password}))).toMatch(
+      /^export PGPASSWORD="\$POSTGRES_PASSWORD"; test /,
     );
-    expect(commandsOf('postgres', env({POSTGRES_PASSWORD_FILE: '/run/x'}))?.dump.at(-1)).toContain(
+    expect(questionOf('postgres', env({POSTGRES_PASSWORD_FILE: '/run/x'}))).toContain(
       'PGPASSWORD="$(cat "$POSTGRES_PASSWORD_FILE")"',
     );
   });
@@ -66,22 +68,21 @@ describe('recognise', () => {
     'a\nb',
     'postgres://evil/x',
   ])('leaves a hostile name to the variable of the container: %j', name => {
-    const {dump, restore, notEmpty} =
-      commandsOf('postgres', env({POSTGRES_USER: name, POSTGRES_DB: name})) ?? {};
-    expect(dump?.at(-1)).toContain('--username="$POSTGRES_USER" --dbname="$POSTGRES_DB"');
-    expect(JSON.stringify([dump, restore, notEmpty])).not.toContain(JSON.stringify(name).slice(1, -1));
+    const question = questionOf('postgres', env({POSTGRES_USER: name, POSTGRES_DB: name}));
+    expect(question).toContain('--username="$POSTGRES_USER" --dbname="$POSTGRES_DB"');
+    expect(JSON.stringify(question)).not.toContain(JSON.stringify(name).slice(1, -1));
   });
 
   test('takes variables that are elsewhere from the shell', () => {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: for the shell
     const user = '--username="${POSTGRES_USER:-${POSTGRESQL_USERNAME:-postgres}}"';
-    expect(commandsOf('postgres', {hasEnvFrom: true})?.dump.at(-1)).toContain(user);
-    expect(commandsOf('postgres', env({POSTGRES_DB: undefined}))?.dump.at(-1)).toContain('"$POSTGRES_DB"');
+    expect(questionOf('postgres', {hasEnvFrom: true})).toContain(user);
+    expect(questionOf('postgres', env({POSTGRES_DB: undefined}))).toContain('"$POSTGRES_DB"');
   });
 
   test('says which variable is missing', () => {
     const found = recognise(workload('db', [container('mysql', env({MYSQL_DATABASE: 'shop'}))]));
-    expect(found?.commands).toBeUndefined();
+    expect(found?.notEmpty).toBeUndefined();
     expect(found?.missing).toContain('MYSQL_ROOT_PASSWORD');
   });
 });

@@ -36,7 +36,7 @@ describe('writeSkeleton', () => {
     expect(databases).toEqual([{workload: 'shop/StatefulSet/db', database: 'PostgreSQL'}]);
     expect(spec.source).toMatchObject({
       kubeconfig: {context: 'prod'},
-      volumes: [{select: {app: 'db'}, namespaces: ['shop'], method: 'dump'}],
+      volumes: [{select: {app: 'db'}, namespaces: ['shop'], method: 'dump', dump: {preset: 'postgresql'}}],
     });
     expect(spec.groups).toMatchObject([
       {name: 'shop-db', select: {namespaces: ['shop'], selector: 'app=db'}},
@@ -44,6 +44,24 @@ describe('writeSkeleton', () => {
     ]);
     expect(spec.probes.map(({name}) => name)).toEqual(['workloads', 'data-shop-db']);
   });
+
+  test.each(['postgres', 'mariadb', 'mysql', 'mongo', 'redis'])(
+    'the plan for %s is a preset and no more',
+    async image => {
+      const env = new Map([['MYSQL_ROOT_PASSWORD', undefined]]);
+      const store = workload(
+        'store',
+        [container(image, {env}), container('exporter', {mountsClaim: false})],
+        {
+          claims: ['data'],
+        },
+      );
+      const {text, questions} = skeleton({workloads: [store], claims: [claim('data')]});
+      expect(questions).toEqual([]);
+      const [volume] = (await load(text)).source.volumes;
+      expect(Object.keys(volume?.dump ?? {})).toEqual(['container', 'preset']);
+    },
+  );
 
   test('asks by SQL, and writes the canary there, where a DSN is known', async () => {
     const dsn = {
@@ -64,7 +82,7 @@ describe('writeSkeleton', () => {
 
   test.each([
     ['an unknown volume', [workload('files', [container('nginx')], {claims: ['uploads']})], 'uploads'],
-    ['Redis', [workload('cache', [container('redis')], {claims: ['uploads']})], 'uploads'],
+    ['MySQL without a password', [workload('sql', [container('mysql')], {claims: ['uploads']})], 'uploads'],
     [
       'a database of an operator',
       [workload('pg', [postgres], {kind: 'Cluster', claims: ['uploads']})],

@@ -17,8 +17,9 @@ describe('a field', () => {
     ['spec.objectives.rto', {type: 'duration', required: true}],
     ['spec.probes[0].policy.timeout', {field: 'spec.probes.policy.timeout', type: 'duration', default: '2m'}],
     ['spec.probes[].proves', {type: 'processUp|dataPresent|dataCurrent|functionWorks', required: true}],
-    ['spec.source.volumes.select', {type: 'label selector', required: true}],
-    ['spec.source.volumes.method', {notYet: ['csi', 'filesystem'], supported: true}],
+    ['spec.source.hooks.select', {type: 'label selector', required: true}],
+    ['spec.source.volumes.method', {notYet: [], supported: true}],
+    ['spec.groups.onFailure', {notYet: ['pause'], supported: true}],
     ['spec.probes.compare.tolerance', {type: 'number or percentage', default: 0}],
     ['spec.probes.k8s.expect', {type: 'present|absent or mapping'}],
     ['spec.target.terraform.vars', {type: 'map', default: {}, fields: []}],
@@ -88,6 +89,16 @@ describe('a plan', () => {
     expect(snapshot).toMatch(/^Take a snapshot/);
     const latest = explainPlan({...plan, spec: {...plan.spec, recoveryPoint: {policy: 'latest'}}});
     expect(latest.join()).not.toContain('hook cp');
+  });
+
+  test('tells a preset by its name', async () => {
+    const {plan} = await load(
+      planWith(
+        'include: {',
+        'volumes: [{select: {a: b}, method: dump, dump: {preset: mysql, database: shop}}]\n    include: {',
+      ),
+    );
+    expect(explainPlan(plan)).toContain('Save the data of {"a":"b"} by preset mysql, database shop alone.');
   });
 
   test('of a snapshot that exists is explained without one being taken', async () => {

@@ -49,8 +49,8 @@ describe('a mistake of one field is told with its place', () => {
     ['a missing constant', planWith('apiVersion: pra/v1\n', ''), '1:kind `apiVersion` is missing'],
     [
       'a missing alternative',
-      volume('method: none, reason: r'),
-      '9:{ `select` is missing in spec.source.volumes[0]',
+      planWith('include: {', 'hooks: [{name: checkpoint, pre: [sync]}]\n    include: {'),
+      '7:{ `select` is missing in spec.source.hooks[0]',
     ],
     ['null', planWith('{rto: 45m, rpo: 1h}', '~'), '5:~ spec.objectives: must be a mapping'],
     [
@@ -250,9 +250,64 @@ describe('a mistake between fields is told with its place', () => {
       '9:{ spec.source.volumes[0].reason: method none lets the data come back empty, so it needs a `reason`',
     ],
     [
+      'method none for whatever there is',
+      volume('method: none, reason: r'),
+      '9:none spec.source.volumes[0].method: method none lets data come back empty, so it names which: by `select`, `storageClasses`, `drivers` or `size`',
+    ],
+    [
+      'csi without method csi',
+      volume('select: {a: b}, method: filesystem, csi: {keep: true}'),
+      '9:{ spec.source.volumes[0].csi: `csi` is only for method csi',
+    ],
+    [
+      'a mover without a digest',
+      and('  mover: {image: "registry.example.com/pra/mover:1"}'),
+      '14:" spec.mover.image: must be an image with its digest, such as registry.example/pra/mover@sha256:…',
+    ],
+    [
       'method dump without commands',
       volume('select: {a: b}, method: dump'),
-      '9:{ spec.source.volumes[0].dump: method dump needs `dump` with its commands',
+      '9:{ spec.source.volumes[0].dump: method dump needs `dump` with a preset or commands',
+    ],
+    [
+      'a dump of nothing',
+      volume('select: {a: b}, method: dump, dump: {container: db}'),
+      '9:{ spec.source.volumes[0].dump: needs either a `preset`, or a `command` and its `restore`',
+    ],
+    [
+      'a command whose dump nothing brings back',
+      volume('select: {a: b}, method: dump, dump: {command: [pg_dump]}'),
+      '9:{ spec.source.volumes[0].dump: needs either a `preset`, or a `command` and its `restore`',
+    ],
+    [
+      'an unknown preset',
+      volume('select: {a: b}, method: dump, dump: {preset: postgres}'),
+      '9:postgres spec.source.volumes[0].dump.preset: must be "postgresql", "mysql", "mariadb", "mongodb" or "redis"',
+    ],
+    [
+      'a preset with a command of one’s own',
+      volume('select: {a: b}, method: dump, dump: {preset: mysql, command: [mysqldump]}'),
+      '9:[ spec.source.volumes[0].dump.command: preset mysql brings its own `command`',
+    ],
+    [
+      'an option of a preset without one',
+      volume('select: {a: b}, method: dump, dump: {command: [a], restore: [b], user: app}'),
+      '9:app spec.source.volumes[0].dump.user: `user` is only for a `preset`',
+    ],
+    [
+      'a password in two places',
+      volume('select: {a: b}, method: dump, dump: {preset: mysql, passwordEnv: PW, passwordFile: /pw}'),
+      '9:/pw spec.source.volumes[0].dump.passwordFile: the password is either in a variable or in a file',
+    ],
+    [
+      'a password in the plan',
+      volume('select: {a: b}, method: dump, dump: {preset: mysql, passwordEnv: s3cr-et}'),
+      '9:s3cr-et spec.source.volumes[0].dump.passwordEnv: must be the name of a variable of the container, and not the password itself',
+    ],
+    [
+      'one database of Redis',
+      volume('select: {a: b}, method: dump, dump: {preset: redis, database: "0"}'),
+      '9:" spec.source.volumes[0].dump.database: preset redis saves all databases of the server at once',
     ],
     [
       'commands without method dump',

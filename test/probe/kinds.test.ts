@@ -469,3 +469,53 @@ test('a cluster that does not answer is an error of every kind, and no verdict',
     expect(result.verdict, result.kind).toBe('inconclusive');
   }
 });
+
+describe('checksum', () => {
+  const folder = {namespace, selector: 'app=web', path: '/tmp/w'};
+  const measured = async (path = folder.path) => {
+    const [baseline] = await measureBaselines(
+      [planProbe({name: 'files', checksum: {...folder, path}})],
+      cluster,
+      AbortSignal.timeout(30_000),
+    );
+    return baseline?.value;
+  };
+  const compared = (value: Json | undefined, path = folder.path) =>
+    lookWith(
+      {name: 'files', checksum: {...folder, path}},
+      {
+        ...context,
+        baselines: new Map(value === undefined ? [] : [['files', value]]),
+      },
+    );
+  const inPod = async (script: string) => {
+    const seen = await look({exec: {namespace, selector: 'app=web', command: ['sh', '-c', script]}});
+    if (!seen.passed) throw new Error(seen.message);
+  };
+
+  test('files that are as at the snapshot pass, and what differs is named', async () => {
+    const before = await measured();
+    expect(before).toMatchObject({files: 3});
+    expect(await compared(before)).toMatchObject({passed: true, message: '3 files, each as at the snapshot'});
+    await inPod('cd /tmp/w; echo 1 >> index.html; echo new > "a new one"');
+    const after = await compared(before);
+    expect(after.passed).toBe(false);
+    expect(after.message).toContain('4 files of which some are not as at the snapshot, where there were 3');
+    expect(after.message).toContain('"a new one", "index.html"');
+    await inPod('cd /tmp/w; echo hello > index.html; rm "a new one"');
+    expect((await compared(before)).passed).toBe(true);
+    await inPod('cd /tmp/w; mv index.html index.htm');
+    expect((await compared(before)).passed).toBe(false);
+    await inPod('cd /tmp/w; mv index.htm index.html');
+  });
+
+  test('a folder that cannot be read, a pod that is not there, and no baseline are no verdict', async () => {
+    const before = await measured();
+    expect(await errorOf(compared(before, '/nowhere'))).toContain('/nowhere');
+    expect(await errorOf(compared(undefined))).toContain('no baseline');
+    const nobody = {name: 'files', checksum: {...folder, selector: 'app=nobody'}};
+    expect(
+      await errorOf(lookWith(nobody, {...context, baselines: new Map([['files', before ?? null]])})),
+    ).toContain('no pod');
+  });
+});

@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
-import {createObject} from '../../src/cluster/apply.ts';
+import {createObject, deleteObject} from '../../src/cluster/apply.ts';
 import {type Cluster, connectCluster} from '../../src/cluster/client.ts';
 import {CORE_TYPES} from '../../src/cluster/core-types.ts';
 import type {KubeObject} from '../../src/cluster/object.ts';
@@ -126,6 +126,13 @@ describe('planVolumes', () => {
     ]);
   });
 
+  test('turns a preset into commands that stand for themselves', async () => {
+    const preset: VolumeRule = {...rule({app: 'db'}), dump: {preset: 'redis', passwordEnv: 'CACHE_PASSWORD'}};
+    const [target] = await plan([preset, rule('app=files'), ...waived]);
+    expect(target?.command).toEqual(['sh', '-c', expect.stringContaining('--rdb -')]);
+    expect(target?.restoreCommand).toEqual(['sh', '-c', expect.stringContaining('first CACHE_PASSWORD')]);
+  });
+
   test('names every claim that no rule saves', async () => {
     await expect(plan([rule({app: 'db'})])).rejects.toThrow(
       /PersistentVolumeClaim shop\/cache, PersistentVolumeClaim shop\/uploads/,
@@ -152,7 +159,92 @@ describe('planVolumes', () => {
   test('asks for nothing where there is nothing', async () => {
     expect(await plan([], ['empty'])).toEqual([]);
   });
+
+  test('a claim whose rule is a dump, and that no dump holds, is refused by name', async () => {
+    await createObject(cluster, CORE_TYPES.PersistentVolumeClaim, claim('left-over', {app: 'db'}));
+    await setPhase('left-over', 'Bound');
+    try {
+      const refused = plan([rule({app: 'db'}), rule('app=files'), ...waived]);
+      await expect(refused).rejects.toMatchObject({
+        code: 'VOLUME_DUMP_FAILED',
+        message: 'no dump holds the data of PersistentVolumeClaim shop/left-over',
+      });
+    } finally {
+      await deleteObject(cluster, CORE_TYPES.PersistentVolumeClaim, {name: 'left-over', namespace: 'shop'});
+    }
+  });
+
+  test('claims of a set that has fewer replicas now are in its dump', async () => {
+    await createObject(cluster, CORE_TYPES.PersistentVolumeClaim, claim('data-db-2', {app: 'db'}));
+    await setPhase('data-db-2', 'Bound');
+    try {
+      const [target] = await plan([rule({app: 'db'}), rule('app=files'), ...waived]);
+      expect(target?.pvcs).toEqual(['data-db-0', 'data-db-1', 'data-db-2']);
+    } finally {
+      await deleteObject(cluster, CORE_TYPES.PersistentVolumeClaim, {name: 'data-db-2', namespace: 'shop'});
+    }
+  });
+
+  test('claims of one pod can have rules of their own, by class, size and name of what mounts them', async () => {
+    const both = kubeObject('v1', 'Pod', 'both', {
+      metadata: {labels: {app: 'both'}},
+      spec: {
+        nodeName: 'node-7',
+        securityContext: {runAsUser: 1000, fsGroup: 2000},
+        containers: [
+          {
+            name: 'main',
+            image: 'localhost/x',
+            volumeMounts: ['fast', 'slow'].map(name => ({name, mountPath: `/${name}`})),
+          },
+        ],
+        volumes: ['fast', 'slow'].map(name => ({name, persistentVolumeClaim: {claimName: `both-${name}`}})),
+      },
+    });
+    await createObject(cluster, CORE_TYPES.Pod, both);
+    const podPath = `${objectPath(CORE_TYPES.Pod, {name: 'both', namespace: 'shop'})}/status`;
+    const merge = 'application/merge-patch+json';
+    await cluster.request('PATCH', podPath, {contentType: merge, body: {status: {phase: 'Running'}}});
+    for (const [name, size] of [
+      ['fast', '1Gi'],
+      ['slow', '80Gi'],
+    ] as const) {
+      const object = claim(`both-${name}`);
+      object.spec = {...object.spec, storageClassName: name, resources: {requests: {storage: size}}};
+      await createObject(cluster, CORE_TYPES.PersistentVolumeClaim, object);
+      await setPhase(`both-${name}`, 'Bound');
+    }
+    const rules: VolumeRule[] = [
+      {storageClasses: ['fas*'], size: {max: '2Gi'}, method: 'filesystem'},
+      rule({app: 'both'}),
+      rule('app in (db,files)'),
+      ...waived,
+    ];
+    const {claims, dumps} = await planAll(rules);
+    expect(claims).toMatchObject([
+      {
+        method: 'filesystem',
+        object: {metadata: {name: 'both-fast'}},
+        workload: 'Pod/both',
+        node: 'node-7',
+        user: {kind: 'user', uid: 1000, groups: [2000]},
+      },
+    ]);
+    // The pod is asked for the claim that is left, though the first rule fits another of its claims.
+    expect(dumps.find(({workload: of}) => of === 'Pod/both')?.pvcs).toContain('both-slow');
+    await expect(
+      planAll(rules.filter(one => one.select !== undefined && !('app' in Object(one.select)))),
+    ).rejects.toThrow(/both-slow/);
+  });
 });
+
+async function setPhase(name: string, phase: string): Promise<void> {
+  const path = `${objectPath(CORE_TYPES.PersistentVolumeClaim, {name, namespace: 'shop'})}/status`;
+  await cluster.request('PATCH', path, {
+    contentType: 'application/merge-patch+json',
+    body: {status: {phase}},
+  });
+}
 
 describe('findHookPods', () => {
   const hook = (select: HookRule['select'], more: Partial<HookRule> = {}): HookRule => ({

@@ -3,10 +3,10 @@ import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test, vi} from 'vitest';
-import {BUILT_TOOLS, NODE_TOOLS} from '../../src/tool/catalogue.ts';
+import {BUILT_TOOLS, NODE_TOOLS, TEST_PROGRAMS} from '../../src/tool/catalogue.ts';
 import {diagnose, missingFor} from '../../src/tool/doctor.ts';
 import {installMissing} from '../../src/tool/install.ts';
-import {installPackages} from '../../src/tool/packages.ts';
+import {installPackages, missingPackages} from '../../src/tool/packages.ts';
 
 let dir: string;
 
@@ -24,7 +24,9 @@ describe('the diagnosis', () => {
     const report = await diagnose();
     expect(missingFor(report, ['always', 'local target', 'tests'])).toEqual([]);
     const names = report.checks.map(check => check.name);
-    for (const {name} of [...BUILT_TOOLS, ...NODE_TOOLS].filter(tool => tool.name !== 'tofu'))
+    for (const {name} of [...BUILT_TOOLS, ...NODE_TOOLS, ...TEST_PROGRAMS].filter(
+      tool => tool.name !== 'tofu',
+    ))
       expect(names).toContain(name);
     expect(new Set(names).size).toBe(names.length);
   });
@@ -62,6 +64,13 @@ describe('installing', () => {
       code: 'PLATFORM_UNSUPPORTED',
       next: [expect.stringContaining('target-contract.md')],
     });
+  });
+
+  test('databases are only for the tests', async () => {
+    vi.stubEnv('PATH', dir);
+    const databases = ['mariadb-client', 'redis-tools'];
+    expect(await missingPackages({for: 'tests'})).toEqual(expect.arrayContaining(databases));
+    expect(await missingPackages({for: 'local target'})).not.toEqual(expect.arrayContaining(databases));
   });
 
   test('packages without root gives the exact command', async () => {

@@ -187,14 +187,23 @@ describe('with a snapshot', () => {
     expect(await marker()).toBe(`${record.resticSnapshot}\n`);
     const other = {...record, resticSnapshot: 'f'.repeat(64)};
     expect(await errorOf(fill({...kept, record: other, claim}), {limitMs: SOON_MS})).toMatchObject({
-      code: 'VOLUME_NOT_EMPTY',
-      why: 'the volume is half filled by another restore',
+      code: 'VOLUME_HALF_FILLED',
+      why: 'the volume is half filled by a restore of another snapshot',
     });
     expect(await marker()).toBe(`${record.resticSnapshot}\n`);
     await fill({...kept, record, claim});
     expect(await differences(source, folder)).toBe('');
-    // Now it holds something.
+    // What holds just this is whole; with anything else in it, it is not touched.
+    await fill({...kept, record, claim});
+    await writeFile(join(folder, 'of today'), 'not to be lost');
     expect((await errorOf(fill({...kept, record, claim}), {limitMs: SOON_MS})).code).toBe('VOLUME_NOT_EMPTY');
+    // Half of something is not saved as if it were all.
+    await writeFile(join(source, '.pra-restoring'), 'another\n');
+    try {
+      expect((await errorOf(save(kept), {limitMs: SOON_MS})).code).toBe('VOLUME_HALF_FILLED');
+    } finally {
+      await rm(join(source, '.pra-restoring'));
+    }
   }, 90_000);
 
   test('a claim that is too small is one error that says so, and stays marked', async () => {
@@ -214,7 +223,7 @@ describe('with a snapshot', () => {
         limitMs: SOON_MS,
       },
     );
-    expect(refused.why).toBe('the volume is half filled by another restore');
+    expect(refused.why).toBe('the volume is half filled by a restore of another snapshot');
     // A larger one, with what a new file system has in its root.
     const larger = await newClaim({...storage, resources: {requests: {storage: '128Mi'}}});
     await fill({...kept, record, claim: larger});

@@ -1,3 +1,4 @@
+import {createHash} from 'node:crypto';
 import {mkdtemp, readdir, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -11,8 +12,9 @@ import {makeFaulty} from '../bed/faulty-store.ts';
 
 let dir: string;
 let store: Store;
-const NAME = 'a1'.repeat(32);
 const BYTES = Buffer.from('0123456789');
+const nameOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+const NAME = nameOf(BYTES);
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'pra-rest-'));
@@ -20,7 +22,7 @@ beforeAll(async () => {
   store = await openStore(`file://${join(dir, 'repository')}`);
   await store.put('pra.json', Buffer.from('{}'));
   await store.put('volumes/config', BYTES);
-  await store.put(`volumes/data/a1/${NAME}`, BYTES);
+  await store.put(`volumes/data/${NAME.slice(0, 2)}/${NAME}`, BYTES);
   await store.put(`volumes/locks/${NAME}`, BYTES);
 });
 afterAll(() => rm(dir, {recursive: true}));
@@ -42,7 +44,7 @@ describe('a path', () => {
     '/keys/pra.json',
     '/volumes/config',
     '/config/x',
-    `/data/a1/${NAME}`,
+    `/data/${NAME.slice(0, 2)}/${NAME}`,
     `/data/${NAME.toUpperCase()}`,
     `/data/${NAME}0`,
     `/data/${NAME}\n`,
@@ -61,7 +63,7 @@ describe('a path', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(part, {maxLength: 4}), fc.constantFrom(...METHODS), async (parts, method) => {
         const {status, body} = await ask(method, `/${parts.join('/')}`, {access: 'read'});
-        expect([200, 206, 403, 404, 405, 416]).toContain(status);
+        expect([200, 206, 400, 403, 404, 405, 416]).toContain(status);
         expect(Buffer.from(body ?? []).toString()).not.toMatch(/secret|\{\}/);
       }),
       {numRuns: 300},
@@ -74,11 +76,14 @@ describe('a path', () => {
 
 describe('who', () => {
   const FOLDERS = ['data', 'index', 'keys', 'locks', 'snapshots'];
-  const NEW = 'b2'.repeat(32);
+  const body = Buffer.from('new');
+  const NEW = nameOf(body);
 
   test('appends adds, and takes nothing away but locks', async () => {
     for (const folder of FOLDERS) {
-      expect((await ask('POST', `/${folder}/${NEW}`)).status, folder).toBe(folder === 'keys' ? 403 : 200);
+      expect((await ask('POST', `/${folder}/${NEW}`, {body})).status, folder).toBe(
+        folder === 'keys' ? 403 : 200,
+      );
       expect((await ask('DELETE', `/${folder}/${NEW}`)).status, folder).toBe(folder === 'locks' ? 200 : 403);
       expect((await ask('DELETE', `/${folder}/`)).status).toBe(403);
       expect((await ask('POST', `/${folder}/`)).status).toBe(403);
@@ -88,18 +93,20 @@ describe('who', () => {
   });
 
   test('reads writes nothing but locks', async () => {
-    const other = 'c3'.repeat(32);
+    const other = nameOf(Buffer.from('other'));
     for (const folder of FOLDERS)
       for (const method of ['POST', 'DELETE'])
         expect(
-          (await ask(method, `/${folder}/${other}`, {access: 'read'})).status,
+          (await ask(method, `/${folder}/${other}`, {access: 'read', body: Buffer.from('other')})).status,
           `${method} ${folder}`,
         ).toBe(folder === 'locks' ? 200 : 403);
     expect((await ask('GET', '/config', {access: 'read'})).status).toBe(200);
   });
 
-  test('writes what is there already is refused, and it stays as it is', async () => {
-    expect((await ask('POST', `/data/${NAME}`, {body: Buffer.from('other')})).status).toBe(403);
+  test('writes another content than the name says is refused, and what is there already is the same', async () => {
+    expect((await ask('POST', `/data/${NAME}`, {body: Buffer.from('other')})).status).toBe(400);
+    expect((await ask('POST', `/data/${'9'.repeat(64)}`)).status).toBe(400);
+    expect((await ask('POST', `/data/${NAME}`)).status).toBe(200);
     expect((await ask('GET', `/data/${NAME}`)).body).toEqual(BYTES);
   });
 });

@@ -87,10 +87,13 @@ describe('auto', () => {
     });
   });
 
-  test('is direct with credentials that end', async () => {
+  test('is stream with credentials of pra that end: they could not be renewed in a pod', async () => {
     useSessions();
-    const link = await linkOf({transport: 'auto'});
-    expect(link).toMatchObject({kind: 'direct', env: {AWS_ACCESS_KEY_ID: 'SESSION'}});
+    expect(await linkOf({transport: 'auto'})).toMatchObject({kind: 'stream'});
+    expect(await linkOf({transport: 'direct'})).toMatchObject({
+      kind: 'direct',
+      env: {AWS_ACCESS_KEY_ID: 'SESSION'},
+    });
   });
 
   test.each([

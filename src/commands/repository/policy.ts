@@ -11,11 +11,13 @@ export default class RepoPolicy extends BaseCommand<typeof RepoPolicy> {
   static override summary = 'print the least IAM policy for a repository in a bucket';
   static override description =
     `A reader lists and restores. A writer adds snapshots, and can neither delete nor, on AWS, overwrite what is there.
-A pruner also deletes what no snapshot needs. It contacts nothing. With -f, the policy also has what Object Lock and
+A pruner also deletes what no snapshot needs. A mover is restic in the pods that read and fill volumes (spec.mover.credentials):
+it has the volumes, and deletes nothing but its own locks. It contacts nothing. With -f, the policy also has what Object Lock and
 encryption of the plan need. docs/object-storage.md says what each statement is for.`;
   static override examples = [
     '<%= config.bin %> repository policy --for writer -f plan.yaml > writer.json',
     '<%= config.bin %> repository policy --for reader --repository s3://dr/shop',
+    '<%= config.bin %> repository policy --for mover -f plan.yaml > mover.json',
   ];
   static override flags = {
     ...repositoryFlags,

@@ -5,6 +5,7 @@ import {planByFlags} from '../../cli/restore.ts';
 import {parseNamespaceMap, restoreFlags, selectOfFlags} from '../../cli/restore-flags.ts';
 import {subjectFlags, subjectOf} from '../../cli/subject-flags.ts';
 import {findRoot} from '../../repository/snapshot-root.ts';
+import {planClaims} from '../../restore/claim-groups.ts';
 import {parseExisting} from '../../restore/existing-policy.ts';
 import {restorePermissions} from '../../restore/permissions.ts';
 import {imagineTarget} from '../../restore/target-facts.ts';
@@ -49,6 +50,7 @@ Exit codes: 0 printed; 2 no such snapshot; 10 no repository; 12 wrong key.`;
       existing: parseExisting(flags.existing ?? [], 'skip'),
       name: `pra-restore-${loaded?.plan.metadata.name ?? root.id}`,
       subject: subjectOf(flags),
+      fillsVolumes: (await planClaims(plan, root.volumes)).length > 0,
     });
     // JSON is YAML: kubectl takes it as it is.
     const list = {apiVersion: 'v1', kind: 'List', items};

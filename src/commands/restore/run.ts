@@ -22,8 +22,10 @@ network, operators, custom resources, workloads, routes, autoscalers when what t
 what answers them is ready. With the plan of -f its transforms, storage classes and groups count too.
 
 Before the first write it refuses what would not be whole, and asks for the name of a target that is not empty. Every write is in a
-journal: a restore that was broken off goes on with --resume. Ctrl-C ends it in order, and says what was and was not restored. Data of
-volumes comes back with a drill or a recovery (pra drill run, pra recover).
+journal: a restore that was broken off goes on with --resume. Ctrl-C ends it in order, and says what was and was not restored.
+
+Claims of methods csi and filesystem that it creates get their data before anything mounts them, each file compared with the manifest
+that was taken in the source; a claim that was there keeps what it holds. Dumps come back with pra recover or a drill.
 
 Exit codes: 0 complete; 3 incomplete, or refused before the first write; 1 error; 2 usage; 10 no repository; 12 wrong key;
 130 interrupted.`;
@@ -61,6 +63,12 @@ Exit codes: 0 complete; 3 incomplete, or refused before the first write; 1 error
     }),
     'allow-empty-volumes': Flags.boolean({
       description: 'let claims come back empty whose data the snapshot does not hold',
+      default: false,
+    }),
+    volumes: Flags.boolean({
+      description: 'bring the data of claims back; --no-volumes leaves them empty',
+      default: true,
+      allowNo: true,
     }),
     wait: Flags.boolean({description: 'wait at the end until all workloads are healthy'}),
     timeout: Flags.string({
@@ -80,7 +88,11 @@ Exit codes: 0 complete; 3 incomplete, or refused before the first write; 1 error
         next: ['such as 5m or 1h'],
       });
     const earlier = flags.resume === undefined ? undefined : await resumable(flags.resume);
-    const {repository, loaded} = await openByFlags(
+    const {
+      repository,
+      loaded,
+      options: store,
+    } = await openByFlags(
       {
         plan: earlier?.request.planFile ?? flags.plan,
         repository: flags.repository ?? earlier?.request.repository,
@@ -102,6 +114,7 @@ Exit codes: 0 complete; 3 incomplete, or refused before the first write; 1 error
       };
       const finished = await runRestore({
         repository,
+        store,
         root,
         loaded,
         target,
@@ -156,6 +169,7 @@ Exit codes: 0 complete; 3 incomplete, or refused before the first write; 1 error
       namespaces: parseNamespaceMap(flags['map-namespace'] ?? []),
       existing: parseExisting(flags.existing ?? [], 'skip'),
       allowEmptyVolumes: flags['allow-empty-volumes'],
+      withoutVolumes: !flags.volumes,
     };
   }
 

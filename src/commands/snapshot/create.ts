@@ -18,14 +18,14 @@ import {openRestic} from '../../volume/restic.ts';
 export default class SnapshotCreate extends BaseCommand<typeof SnapshotCreate> {
   static override summary = 'take a snapshot of the objects and volumes of a plan';
   static override description =
-    `Writes the canary, measures the baselines of the probes, dumps the volumes, captures the objects, and writes the root last: a
+    `Writes the canary, measures the baselines of the probes, saves the volumes, captures the objects, and writes the root last: a
 snapshot that was broken off does not exist, and what it had stored is used again. Hooks run before the baselines and after the
 objects, also when something failed or was interrupted. The repository is made where there is none.
 
 With --follow it then watches the cluster, and writes a snapshot of what changed every few seconds. Volumes and canary are those of the
 last whole snapshot, and drills measure the RPO of such a snapshot by them. It needs the right to watch: pra plan rbac --follow.
 
-Exit codes: 0 taken; 1 error; 2 invalid plan; 3 a dump or hook failed; 12 wrong key.`;
+Exit codes: 0 taken; 1 error; 2 invalid plan; 3 a volume, dump or hook failed; 12 wrong key.`;
   static override examples = [
     '<%= config.bin %> snapshot create plan.yaml',
     '<%= config.bin %> snapshot create plan.yaml --repository s3://dr/shop --json',

@@ -65,6 +65,7 @@ function startStep(run: DrillRun, group: PlanGroup, dependsOn: string[]): StepDe
     dependsOn,
     run: async step => {
       const {target} = run.needTarget();
+      await run.waitClaims(group.name, step);
       const started = await startGroup({
         cluster: target,
         plan: run.needRestorePlan(),

@@ -6,6 +6,7 @@ import {readTargetFacts} from '../../restore/target-facts.ts';
 import type {StepDefinition, StepHandle} from '../graph.ts';
 import {planRun} from '../plan-run.ts';
 import type {DrillRun} from '../run-state.ts';
+import {fillVolumes} from './volumes.ts';
 
 /** Reads the whole recovery point before anything is written, so that a damaged one is found while nothing is lost. */
 export function verifyStep(run: DrillRun, dependsOn: string[]): StepDefinition {
@@ -41,6 +42,7 @@ export function previewStep(run: DrillRun): StepDefinition {
         signal: step.signal,
       });
       run.restorePlan = plan;
+      run.claimsBefore = facts.claims ?? new Set();
       run.claims = await planClaims(plan, run.needSnapshot().volumes);
       for (const ref of run.claims.flatMap(({refs}) => refs)) run.unfilled.add(ref);
       for (const finding of plan.findings) {
@@ -115,6 +117,8 @@ export function objectsStep(run: DrillRun): StepDefinition {
         });
       }
       run.log.mark('T2');
+      // A plan that was changed since has no steps for what the snapshot holds; nothing may start on volumes that are empty.
+      if (!run.hasClaims && run.claims.length > 0) await fillVolumes(run, run.claims, step);
       return `${outcomes.length - failed.length} objects${failed.length > 0 ? `, ${failed.length} failed` : ''}`;
     },
   };
@@ -159,6 +163,7 @@ export function tell(step: StepHandle, event: RestoreEvent): void {
       step.progress(`${event.ref} healthy`);
       break;
     case 'warning':
+    case 'volume':
       step.progress(event.message);
       break;
     case 'object':

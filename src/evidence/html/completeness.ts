@@ -61,23 +61,25 @@ function kindTables(kinds: readonly KindCount[]): Html {
 
 function volumeTable(volumes: DrillRecord['volumes']): Html {
   return table({
-    caption: 'Data of volumes, compared with the digest taken when it was saved',
+    caption: 'Data of volumes, compared with the digest or the manifest taken when it was saved',
     columns: [
       {head: 'Workload'},
       {head: 'Method'},
       {head: 'Saved', numeric: true},
       {head: 'Restored', numeric: true},
-      {head: 'SHA-256'},
+      {head: 'Compared'},
       {head: 'Took', numeric: true},
     ],
-    rows: volumes.map(({namespace, workload, method, bytes, restoredBytes, sha256Ok, durationMs}) => [
-      html`${workload}<small>${namespace}</small>`,
-      method,
-      formatBytes(bytes),
-      formatBytes(restoredBytes),
-      sha256Ok ? badge('passed', 'equal') : badge('failed', 'differs'),
-      formatSpan(durationMs),
-    ]),
+    rows: volumes.map(
+      ({namespace, workload, claim, method, bytes, restoredBytes, sha256Ok, proof, durationMs}) => [
+        html`${workload}<small>${claim === undefined ? namespace : `${namespace}, claim ${claim}`}</small>`,
+        method,
+        formatBytes(bytes),
+        formatBytes(restoredBytes),
+        html`${sha256Ok ? badge('passed', 'equal') : badge('failed', 'differs')}${proof !== undefined && html`<small>${proof}</small>`}`,
+        formatSpan(durationMs),
+      ],
+    ),
   });
 }
 

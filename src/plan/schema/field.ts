@@ -7,7 +7,7 @@ const DURATION = /^(\d+(\.\d+)?(ms|s|m|h|d|w))+$/;
 const CRON = /^(@(yearly|annually|monthly|weekly|daily|hourly)|\S+(\s+\S+){4})$/;
 
 /** A text of a form; anything else, a number too, is told what the form is. Left out, it is missing. */
-const form = (pattern: RegExp, title: string, message: string, examples: string[]) =>
+export const form = (pattern: RegExp, title: string, message: string, examples: string[]) =>
   z
     .string({error: issue => (issue.input === undefined ? undefined : message)})
     .regex(pattern, message)

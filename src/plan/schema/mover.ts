@@ -28,7 +28,7 @@ export const mover = z.strictObject({
     .enum(['auto', 'stream', 'direct'])
     .default('auto')
     .describe(
-      'direct: pods talk to the bucket themselves; stream: their data goes through the API server and pra; auto: direct where the pod reaches the bucket and the credentials end or are for pods',
+      'direct: pods talk to the bucket themselves; stream: their data goes through the API server and pra; auto: direct where there are credentials for pods and the pod reaches the bucket',
     ),
   credentials: z
     .strictObject({
@@ -41,7 +41,7 @@ export const mover = z.strictObject({
     })
     .refine(value => Object.keys(value).length === 1, {error: 'has one of env and profile'})
     .optional()
-    .describe('Credentials that pods are given for direct: scoped ones (pra repository policy --role mover)'),
+    .describe('Credentials that pods are given for direct: scoped ones (pra repository policy --for mover)'),
   runAs: z
     .enum(['auto', 'workload', 'root'])
     .default('auto')
@@ -49,7 +49,12 @@ export const mover = z.strictObject({
       'auto: to save, the user of the workload where it is known and may read all, else root with few capabilities; to restore, root where the namespace allows it',
     ),
   parallel: z.int().min(1).max(256).default(8).describe('Volumes at the same time'),
-  perNode: z.int().min(1).max(64).default(2).describe('Volumes at the same time on one node'),
+  perNode: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(2)
+    .describe('Live volumes that are read at the same time on one node'),
   timeout: positiveDuration.prefault('12h').describe('How long one volume may take'),
   requests: z
     .strictObject({

@@ -1,6 +1,6 @@
 import {z} from 'zod';
+import {dump} from './dump.ts';
 import {
-  command,
   evenIfWrong,
   kind,
   name,
@@ -62,18 +62,17 @@ const hook = z.strictObject({
     .describe('Whether its failure, or that no pod runs, fails the snapshot'),
 });
 
-const dump = z.strictObject({
-  container: z.string().optional().describe('Container in which the commands run; the first one by default'),
-  command: command.describe('Writes the dump to its stdout'),
-  restore: command.describe('Reads the dump from its stdin; must fail when the dump is not whole'),
-});
-
 const csi = z.strictObject({
   snapshotClass: name
     .optional()
     .describe("VolumeSnapshotClass; the default one of the volume's driver, or its only one, by default"),
   timeout: positiveDuration.prefault('10m').describe('How long the storage system may take for a snapshot'),
   keep: z.boolean().default(false).describe('Whether the VolumeSnapshot stays in the source'),
+});
+
+const user = z.strictObject({
+  uid: z.int().min(1).describe('User; root needs no name'),
+  gid: z.int().min(0).optional().describe('Group'),
 });
 
 const volume = z
@@ -98,23 +97,40 @@ const volume = z
     method: z
       .enum(['csi', 'filesystem', 'dump', 'none'])
       .describe('How the data is saved: by CSI snapshots, file by file, by a dump, or not at all'),
-    dump: dump.optional().describe('Commands of method dump'),
+    dump: dump.optional().describe('How method dump saves and brings back: a preset, or commands'),
     csi: csi.optional().describe('How the snapshots of method csi are taken'),
+    user: user
+      .optional()
+      .describe('Who may read and write the files, where the pods that mount them do not say it'),
     reason: z.string().min(1).optional().describe('Why method none is right; goes into the evidence'),
   })
   .refine(value => value.method !== 'dump' || value.dump !== undefined, {
     ...evenIfWrong,
-    error: 'method dump needs `dump` with its commands',
+    error: 'method dump needs `dump` with a preset or commands',
     path: ['dump'],
   })
   .refine(value => value.method === 'dump' || value.dump === undefined, {
     error: '`dump` is only for method dump',
     path: ['dump'],
   })
+  .refine(value => value.user === undefined || value.method === 'csi' || value.method === 'filesystem', {
+    error: '`user` is only for methods csi and filesystem',
+    path: ['user'],
+  })
   .refine(value => value.method === 'csi' || value.csi === undefined, {
     error: '`csi` is only for method csi',
     path: ['csi'],
   })
+  .refine(
+    ({method, select, storageClasses, drivers, size}) =>
+      method !== 'none' || [select, storageClasses, drivers, size].some(part => part !== undefined),
+    {
+      ...evenIfWrong,
+      error:
+        'method none lets data come back empty, so it names which: by `select`, `storageClasses`, `drivers` or `size`',
+      path: ['method'],
+    },
+  )
   .refine(value => value.method !== 'none' || value.reason !== undefined, {
     ...evenIfWrong,
     error: 'method none lets the data come back empty, so it needs a `reason`',

@@ -7,7 +7,9 @@ import {type MoverSettings, moverTimes} from './settings.ts';
 
 /** What everything that pra makes for a volume in a cluster is found by; a snapshot leaves it out. */
 export const MOVER_LABEL = 'pra.dev/mover';
-export const RUN_LABEL = 'pra.dev/run';
+const RUN_LABEL = 'pra.dev/run';
+/** Names the workload that the volumes of a mover are of, as a digest: its name may be too long for a label. */
+const SPREAD_LABEL = 'pra.dev/volumes-of';
 
 /** A claim, and where the mover sees it. */
 export interface MountedClaim {
@@ -22,6 +24,9 @@ export interface Placement {
   /** What the workload asks of its node: a new volume is made where the first pod that mounts it runs. */
   nodeSelector?: JsonObject | undefined;
   nodeAffinity?: JsonObject | undefined;
+  tolerations?: Json[] | undefined;
+  /** What the volumes are of: movers of one workload are spread over zones and nodes, as its pods will be. */
+  spread?: string | undefined;
 }
 
 export interface MoverJob {
@@ -34,10 +39,6 @@ export interface MoverJob {
   placement: Placement;
   settings: MoverSettings;
 }
-
-/** The label selector of all that was made for volumes, or of one run. */
-export const moverSelector = (run?: string) =>
-  run === undefined ? MOVER_LABEL : `${MOVER_LABEL},${RUN_LABEL}=${run}`;
 
 export const moverLabels = (job: Pick<MoverJob, 'purpose' | 'run'>): Record<string, string> => ({
   'app.kubernetes.io/name': 'pra-mover',
@@ -79,7 +80,11 @@ export function moverJob(name: string, job: MoverJob): KubeObject {
       ttlSecondsAfterFinished: Math.ceil(endedMs / 1000),
       template: {
         metadata: {
-          labels: {...labels, 'sidecar.istio.io/inject': 'false'},
+          labels: {
+            ...labels,
+            'sidecar.istio.io/inject': 'false',
+            ...(job.placement.spread === undefined ? {} : {[SPREAD_LABEL]: job.placement.spread}),
+          },
           annotations: {
             'sidecar.istio.io/inject': 'false',
             'linkerd.io/inject': 'disabled',
@@ -118,28 +123,47 @@ export function moverJob(name: string, job: MoverJob): KubeObject {
   };
 }
 
-function placementOf({node, nodeSelector, nodeAffinity}: Placement): JsonObject {
-  const onNode: JsonObject = {
-    requiredDuringSchedulingIgnoredDuringExecution: {
-      nodeSelectorTerms: [{matchFields: [{key: 'metadata.name', operator: 'In', values: [node ?? '']}]}],
-    },
-  };
-  const affinity = node === undefined ? nodeAffinity : onNode;
+function placementOf({node, nodeSelector, nodeAffinity, tolerations, spread}: Placement): JsonObject {
+  if (node !== undefined)
+    return {
+      // A volume is to be read also on a node that is to be emptied, or kept for others.
+      tolerations: [{operator: 'Exists'}],
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{matchFields: [{key: 'metadata.name', operator: 'In', values: [node]}]}],
+          },
+        },
+      },
+    };
   return {
-    // A volume is to be read also on a node that is to be emptied, or kept for others.
-    tolerations: [{operator: 'Exists'}],
-    ...(affinity === undefined ? {} : {affinity: {nodeAffinity: affinity}}),
-    ...(node !== undefined || nodeSelector === undefined ? {} : {nodeSelector}),
+    ...(tolerations === undefined ? {} : {tolerations}),
+    ...(nodeAffinity === undefined ? {} : {affinity: {nodeAffinity}}),
+    ...(nodeSelector === undefined ? {} : {nodeSelector}),
+    ...(spread === undefined
+      ? {}
+      : {topologySpreadConstraints: TOPOLOGIES.map(topologyKey => spreadOver(topologyKey, spread))}),
   };
 }
+
+const TOPOLOGIES = ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'];
+
+const spreadOver = (topologyKey: string, spread: string): JsonObject => ({
+  topologyKey,
+  maxSkew: 1,
+  whenUnsatisfiable: 'ScheduleAnyway',
+  labelSelector: {matchLabels: {[SPREAD_LABEL]: spread}},
+});
 
 /** What a workload's pods ask of their node, without what only keeps them from starting. */
 export function placementOfPod(spec: unknown, ignored: ReadonlySet<string>): Placement {
   const selector = Object.entries(stringsAt(spec, 'nodeSelector')).filter(([key]) => !ignored.has(key));
   const nodeAffinity = objectAt(spec, 'affinity', 'nodeAffinity');
+  const tolerations = arrayAt(spec, 'tolerations');
   return {
     ...(selector.length > 0 ? {nodeSelector: Object.fromEntries(selector)} : {}),
     ...(nodeAffinity ? {nodeAffinity} : {}),
+    ...(tolerations.length > 0 ? {tolerations} : {}),
   };
 }
 

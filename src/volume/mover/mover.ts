@@ -105,6 +105,13 @@ export class Mover {
   /** Why the pod does not run yet. @throws PraError when it never will */
   async #trouble(pod: KubeObject | undefined, signal: AbortSignal): Promise<string> {
     if (!pod) {
+      const job = await readObject(
+        this.#cluster,
+        CORE_TYPES.Job,
+        {name: this.job, namespace: this.namespace},
+        {signal},
+      );
+      if (!job) throw new MoverLost('MOVER_FAILED', ...told(this, 'is not made', 'the Job was deleted'));
       const reason = (await this.#warnings(this.job, 'Job', signal)).find(text => text.includes('forbidden'));
       if (reason === undefined) return 'no pod was made yet';
       if (/PodSecurity|SecurityContextConstraint|security context constraint/i.test(reason))
@@ -114,7 +121,7 @@ export class Mover {
           {
             why: reason,
             next: [
-              'let it run as the user of the workload: spec.mover.runAs: workload',
+              'name the user that may read the files: spec.source.volumes[].user, where the pods that mount the claim have no runAsUser',
               `or see what the namespace enforces: kubectl get namespace ${this.namespace} --show-labels`,
             ],
           },
@@ -256,7 +263,8 @@ export class Mover {
   async close(): Promise<void> {
     const signal = AbortSignal.timeout(this.#times.goneMs);
     await deleteObject(this.#cluster, CORE_TYPES.Job, {name: this.job, namespace: this.namespace}, {signal});
-    while ((await this.#find(signal)) !== undefined) await sleep(200, signal);
+    // Left to the garbage collector, the pod would stay for a while.
+    await this.stop();
   }
 }
 

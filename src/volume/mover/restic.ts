@@ -66,7 +66,7 @@ const MAX_LINE = 64 << 10;
 export async function resticInPod(mover: Mover, run: PodRestic): Promise<PodResticResult> {
   const link = await run.link.to(mover, run.access, run.signal);
   const request = {
-    args: [...COMMON, ...run.args],
+    args: [...COMMON, ...lookupOf(link), ...run.args],
     env: link.env,
     dir: run.dir ?? '/',
     stream: link.kind === 'stream',
@@ -121,6 +121,11 @@ export async function resticInPod(mover: Mover, run: PodRestic): Promise<PodRest
     toPod.destroy();
   }
 }
+
+const lookupOf = (link: PodLink): string[] =>
+  link.kind === 'direct' && link.pathStyle !== undefined
+    ? ['-o', `s3.bucket-lookup=${link.pathStyle ? 'path' : 'dns'}`]
+    : [];
 
 /** Reads what restic says, line by line. */
 class Heard {

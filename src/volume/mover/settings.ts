@@ -50,6 +50,18 @@ export const MOVER_TIMES: MoverTimes = {
 
 export const moverTimes = ({times}: Pick<MoverSettings, 'times'>): MoverTimes => ({...MOVER_TIMES, ...times});
 
+/** Without a plan. */
+export const DEFAULT_MOVER_SETTINGS: MoverSettings = {
+  image: MOVER_IMAGE,
+  transport: 'auto',
+  runAs: 'auto',
+  parallel: 8,
+  perNode: 2,
+  timeoutMs: 12 * 3_600_000,
+  requests: {cpu: '100m', memory: '128Mi'},
+  limits: {memory: '1Gi'},
+};
+
 /** What the plan says of movers. */
 export function moverSettings({spec: {mover}}: Plan): MoverSettings {
   const {

@@ -81,8 +81,16 @@ test('it runs on the node of the volume, or where the workload would', () => {
     '"key":"metadata.name","operator":"In","values":["node-1"]',
   );
   expect(at(specOf(), 'affinity')).toBeUndefined();
-  // A volume is read also on a node that is being emptied.
-  expect(at(specOf(), 'tolerations')).toEqual([{operator: 'Exists'}]);
+  // A volume is read also on a node that is being emptied; a new one is made where the workload can run.
+  expect(at(onNode, 'tolerations')).toEqual([{operator: 'Exists'}]);
+  expect(at(specOf(), 'tolerations')).toBeUndefined();
+  const tolerations = [{key: 'dedicated', operator: 'Equal', value: 'db'}];
+  expect(at(specOf({placement: placementOfPod({tolerations}, new Set())}), 'tolerations')).toEqual(
+    tolerations,
+  );
+  const spread = specOf({placement: {spread: 'shop'}});
+  expect(JSON.stringify(at(spread, 'topologySpreadConstraints'))).toContain('topology.kubernetes.io/zone');
+  expect(at(onNode, 'topologySpreadConstraints')).toBeUndefined();
 });
 
 test('names are those of objects, and of no two movers', () => {

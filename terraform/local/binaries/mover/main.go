@@ -13,6 +13,7 @@ import (
 const usage = `usage: pra-mover wait IDLE             keeps the pod there until nothing has used it for so long
        pra-mover run                   reads a request, one line of JSON, and runs restic
        pra-mover prepare ROOT ID       takes an empty volume for a restore
+       pra-mover whole ROOT            fails for a volume that is half filled by a restore
        pra-mover finish ROOT           what was restored is whole, and on the disk
        pra-mover manifest ROOT [SINCE] lists everything in a volume with its digest
        pra-mover now                   what the clock of this node says, in nanoseconds
@@ -23,6 +24,7 @@ const (
 	exitFailed   = 1
 	exitUsage    = 2
 	exitNotEmpty = 4
+	exitHalf     = 5
 )
 
 // done is said by every command that did all that it should: a container that is killed may make the exit code of what ran
@@ -71,6 +73,8 @@ func command(args []string) error {
 		return bridge()
 	case name == "prepare" && len(args) == 3:
 		return prepare(args[1], args[2])
+	case name == "whole" && len(args) == 2:
+		return whole(args[1])
 	case name == "finish" && len(args) == 2:
 		return finish(args[1])
 	case name == "now" && len(args) == 1:

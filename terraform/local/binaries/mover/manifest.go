@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -74,6 +75,9 @@ func manifest(root string, since int64, out io.Writer) error {
 			buffer := make([]byte, 1<<20)
 			for next := range hashing {
 				next.err = digest(next, buffer)
+				if since > 0 && errors.Is(next.err, os.ErrNotExist) {
+					next.err, next.entry.Unstable = nil, true
+				}
 				close(next.ready)
 			}
 		}()
@@ -112,23 +116,29 @@ func walk(root string, since int64, stop <-chan struct{}, visit func(*job)) erro
 		default:
 		}
 		next, err := describe(full, name, seen)
+		if since > 0 && name != "." && errors.Is(err, os.ErrNotExist) {
+			return nil // its folder has changed, and says so
+		}
 		if err != nil {
 			return err
 		}
 		if next.entry.Type == "socket" {
 			return nil // a program makes it anew, and restic does not keep it
 		}
+		var entries []os.DirEntry
+		if next.entry.Type == "dir" {
+			if entries, err = os.ReadDir(full); err != nil {
+				return err
+			}
+			// What came or went between the two changed the folder.
+			if err := syscall.Lstat(full, &next.stat); err != nil {
+				return err
+			}
+		}
 		if since > 0 && max(next.stat.Mtim.Nano(), next.stat.Ctim.Nano()) >= since {
 			next.entry.Unstable = true
 		}
 		visit(next)
-		if next.entry.Type != "dir" {
-			return nil
-		}
-		entries, err := os.ReadDir(full)
-		if err != nil {
-			return err
-		}
 		sort.Slice(entries, func(a, b int) bool { return entries[a].Name() < entries[b].Name() })
 		for _, child := range entries {
 			if name == "." && (child.Name() == marker || child.Name() == lostAndFound) {

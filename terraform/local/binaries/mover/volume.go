@@ -31,7 +31,7 @@ func prepare(root, id string) error {
 			fmt.Println("resumed")
 			return nil
 		}
-		return exitError{exitNotEmpty, errors.New("the volume is half filled by another restore")}
+		return exitError{exitHalf, errors.New("the volume is half filled by a restore of another snapshot")}
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -54,6 +54,18 @@ func prepare(root, id string) error {
 	}
 	fmt.Println("empty")
 	return nil
+}
+
+// whole fails for a volume that a restore has begun to fill, so that half of it is never saved as if it were all.
+func whole(root string) error {
+	_, err := os.Lstat(filepath.Join(root, marker))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return exitError{exitHalf, errors.New("the volume is half filled by a restore that did not end")}
 }
 
 // finish makes a restored volume count: everything is on the disk before the marker goes.
