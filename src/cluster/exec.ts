@@ -26,6 +26,11 @@ export interface ExecRequest {
    * connection lasts. Needs `sh` and `cat` in the container.
    */
   drainStdin?: boolean;
+  /**
+   * For a command whose output counts as whole when it ends well: the exit code of what a killed container ran may be told as
+   * 0 (seen with containerd), so that it has to say itself that it came to its end. Needs `sh` in the container.
+   */
+  confirmEnd?: boolean;
   /** Gets what the command writes, and is ended when all of it is written. Left out, it is thrown away. */
   stdout?: Writable | undefined;
   /** Told what the command says on stderr, as it comes. */
@@ -74,10 +79,11 @@ export async function execInPod(cluster: Cluster, request: ExecRequest): Promise
   const {namespace, pod, command} = request;
   const action = `run ${command[0]} in pod ${namespace}/${pod}`;
   const signal = request.timeoutMs ? withDeadline(request.timeoutMs, request.signal) : request.signal;
-  const drain = request.drainStdin && request.stdin ? drainOf(command) : undefined;
-  const path = `${objectPath(CORE_TYPES.Pod, {namespace, name: pod})}/exec?${queryOf(request, drain?.command ?? command)}`;
+  const drains = request.drainStdin === true && request.stdin !== undefined;
+  const marked = drains || request.confirmEnd ? markedCommand(command, drains) : undefined;
+  const path = `${objectPath(CORE_TYPES.Pod, {namespace, name: pod})}/exec?${queryOf(request, marked?.command ?? command)}`;
   const socket = await openWebSocket(cluster, path, {protocols: [PROTOCOL], action, signal});
-  const run = new Run(socket, request, action, drain?.marker);
+  const run = new Run(socket, request, action, marked?.marker);
   const abort = () => socket.terminate();
   if (signal?.aborted) abort();
   signal?.addEventListener('abort', abort, {once: true});
@@ -91,10 +97,11 @@ export async function execInPod(cluster: Cluster, request: ExecRequest): Promise
   }
 }
 
-/** The command in a shell that says on stderr when the command has ended, and then reads what is left of the input. */
-function drainOf(command: readonly string[]): {command: string[]; marker: string} {
+/** The command in a shell that says on stderr when the command has ended, and may then read what is left of the input. */
+function markedCommand(command: readonly string[], drains: boolean): {command: string[]; marker: string} {
   const marker = `pra-ended-${randomUUID()}\n`;
-  const script = `"$@"; code=$?; printf '%s\\n' '${marker.trim()}' >&2; cat >/dev/null; exit $code`;
+  const drain = drains ? 'cat >/dev/null; ' : '';
+  const script = `"$@"; code=$?; printf '%s\\n' '${marker.trim()}' >&2; ${drain}exit $code`;
   return {command: ['sh', '-c', script, 'sh', ...command], marker};
 }
 
@@ -113,7 +120,7 @@ class Run {
   readonly #socket: WebSocket;
   readonly #request: ExecRequest;
   readonly #action: string;
-  /** On stderr it says that the command wants no more input. */
+  /** On stderr it says that the command has come to its end, and wants no more input. */
   readonly #marker: string | undefined;
   readonly #stderr = new TextTail(STDERR_TAIL_BYTES);
   /** What the server said at the end, as JSON; always the last message. */
@@ -153,7 +160,12 @@ class Run {
       });
     }
     if (this.#failure !== undefined || this.#status === undefined) throw this.#broken();
-    return {exitCode: this.#exitCode(this.#status), stderr: this.#said()};
+    const exitCode = this.#exitCode(this.#status);
+    if (exitCode === 0 && this.#marker && !this.#sated)
+      throw new PraError('EXEC_FAILED', `could not ${this.#action} to its end`, {
+        why: 'it was ended before it was done, and the container runtime told that it ended well: was its container killed?',
+      });
+    return {exitCode, stderr: this.#said()};
   }
 
   #fail(error: unknown): void {
@@ -179,7 +191,8 @@ class Run {
     this.#request.onStderr?.(payload);
     if (this.#marker && !this.#sated && this.#stderr.text().includes(this.#marker)) {
       this.#sated = true;
-      this.#request.stdin?.destroy();
+      if (!this.#request.stdin) return;
+      this.#request.stdin.destroy();
       void this.#frame(CLOSE, Buffer.from([STDIN]));
     }
   }

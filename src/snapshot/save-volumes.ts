@@ -226,7 +226,7 @@ export class VolumeSaving {
     const {cluster, run, signal, onEvent} = this.#options;
     const workload = `${request.namespace} ${request.workload}`;
     onEvent?.({type: 'volume', workload, state: 'started'});
-    const exec: Exec = execution => execInPod(cluster, execution);
+    const exec: Exec = execution => execInPod(cluster, {...execution, confirmEnd: true});
     const record = await dumpVolume({
       exec,
       restic: this.#engine.restic,

@@ -102,6 +102,17 @@ class Sink extends Writable {
 describe('exec', () => {
   const big = randomBytes(50 << 20);
 
+  test('a command that has to say that it came to its end says nothing else by it', async () => {
+    const stdout = new Sink();
+    const confirmEnd = true;
+    expect(await exec('echo said >&2; echo out; exit 7', {confirmEnd, stdout})).toEqual({
+      exitCode: 7,
+      stderr: 'said\n',
+    });
+    expect(Buffer.concat(stdout.parts).toString()).toBe('out\n');
+    expect(await exec('true', {confirmEnd})).toEqual({exitCode: 0, stderr: ''});
+  });
+
   test('the exit code, and the end of stderr', async () => {
     expect(await exec('echo oops >&2; exit 7')).toEqual({exitCode: 7, stderr: 'oops\n'});
     const {stderr} = await exec('i=0; while [ $i -lt 4000 ]; do echo "line $i" >&2; i=$((i+1)); done');
