@@ -72,8 +72,8 @@ function volumeTable(volumes: DrillRecord['volumes']): Html {
     ],
     rows: volumes.map(
       ({namespace, workload, claim, method, bytes, restoredBytes, sha256Ok, proof, durationMs}) => [
-        html`${workload}<small>${claim === undefined ? namespace : `${namespace}, claim ${claim}`}</small>`,
-        method,
+        html`<span class="whole">${workload}</span><small>${claim === undefined ? namespace : `${namespace}, claim ${claim}`}</small>`,
+        html`<span class="whole">${method}</span>`,
         formatBytes(bytes),
         formatBytes(restoredBytes),
         html`${sha256Ok ? badge('passed', 'equal') : badge('failed', 'differs')}${proof !== undefined && html`<small>${proof}</small>`}`,

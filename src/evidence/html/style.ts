@@ -84,6 +84,7 @@ tbody tr:last-child>*{border-bottom:0}
 .num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td.num>div{min-width:3.2em}
 .no{display:inline-block;min-width:1.5em;color:var(--soft);font-variant-numeric:tabular-nums}
+@media (min-width:861px){.whole{white-space:nowrap}}
 details{margin:0 0 14px}
 details:last-child{margin-bottom:0}
 summary{cursor:pointer;font-weight:600;padding:6px 0;color:var(--path)}
