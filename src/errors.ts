@@ -343,6 +343,10 @@ export class PraError extends Error {
   }
 }
 
+/** What was thrown as an Error, for streams that take nothing else. */
+export const asError = (error: unknown): Error =>
+  error instanceof Error ? error : new Error(messageOf(error));
+
 /** The message of anything thrown, without its stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

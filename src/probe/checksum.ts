@@ -6,10 +6,10 @@ import type {Cluster} from '../cluster/client.ts';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {execInPod} from '../cluster/exec.ts';
 import {listAll} from '../cluster/list.ts';
+import {isRunning} from '../cluster/running.ts';
 import {PraError} from '../errors.ts';
 import type {PlanProbe} from '../plan/schema.ts';
 import type {Json} from '../std/json.ts';
-import {stringAt} from '../std/json-at.ts';
 import type {Observation, Observe} from './probe.ts';
 
 type Checksum = NonNullable<PlanProbe['checksum']>;
@@ -81,9 +81,7 @@ function namesThatDiffer(a: Baseline['names'], b: Baseline['names']): string[] {
 async function checksums(cluster: Cluster, wanted: Checksum, signal: AbortSignal): Promise<Baseline> {
   const {namespace, selector, container, path} = wanted;
   const pods = await listAll(cluster, CORE_TYPES.Pod, {namespace, labelSelector: selector, signal});
-  const pod = pods.find(
-    one => stringAt(one, 'status', 'phase') === 'Running' && one.metadata.deletionTimestamp === undefined,
-  );
+  const pod = pods.find(isRunning);
   if (!pod) throw new PraError('EXEC_FAILED', `no pod in ${namespace} that fits ${selector} runs`);
   const stdout = new PassThrough();
   const lines = linesOf(stdout);

@@ -2,9 +2,8 @@ import {Writable} from 'node:stream';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {execInPod} from '../cluster/exec.ts';
 import {listAll} from '../cluster/list.ts';
-import type {KubeObject} from '../cluster/object.ts';
+import {isRunning} from '../cluster/running.ts';
 import {PraError} from '../errors.ts';
-import {stringAt} from '../std/json-at.ts';
 import type {Observe} from './probe.ts';
 
 const MAX_OUTPUT_BYTES = 64 * 1024;
@@ -20,7 +19,7 @@ export const observeExec: Observe = async (probe, {cluster}, signal) => {
   });
   if (pods.length === 0)
     return {passed: false, message: `no pod in ${wanted.namespace} fits ${wanted.selector}`};
-  const pod = pods.find(runs)?.metadata.name;
+  const pod = pods.find(isRunning)?.metadata.name;
   if (pod === undefined)
     return {passed: false, message: `no pod in ${wanted.namespace} that fits ${wanted.selector} runs`};
   const chunks: Buffer[] = [];
@@ -63,6 +62,3 @@ export const observeExec: Observe = async (probe, {cluster}, signal) => {
     observed: output.slice(0, 200),
   };
 };
-
-const runs = (pod: KubeObject) =>
-  stringAt(pod, 'status', 'phase') === 'Running' && pod.metadata.deletionTimestamp === undefined;

@@ -2,12 +2,12 @@ import type {Cluster} from '../cluster/client.ts';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {listAll} from '../cluster/list.ts';
 import type {KubeObject} from '../cluster/object.ts';
+import {isRunning} from '../cluster/running.ts';
 import {PraError} from '../errors.ts';
 import {arrayAt, stringAt, stringsAt} from '../std/json-at.ts';
 import type {SnapshotListener} from './event.ts';
 import {listScopes, type Selection} from './select.ts';
 import {type Labels, parseSelector, selectorText} from './selector.ts';
-import {isRunning} from './volumes.ts';
 
 /** Commands around the snapshot, as the plan says them. */
 export interface HookRule {

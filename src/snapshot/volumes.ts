@@ -2,6 +2,7 @@ import type {Cluster} from '../cluster/client.ts';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {listAll} from '../cluster/list.ts';
 import {type KubeObject, objectRef, type ResourceType} from '../cluster/object.ts';
+import {isRunning} from '../cluster/running.ts';
 import {PraError} from '../errors.ts';
 import {arrayAt, at, stringAt, stringsAt} from '../std/json-at.ts';
 import {type CsiClaim, type CsiSettings, driverOf} from '../volume/csi.ts';
@@ -354,8 +355,6 @@ function dumpRequests(
   });
 }
 
-export const isRunning = (pod: KubeObject) =>
-  stringAt(pod, 'status', 'phase') === 'Running' && pod.metadata.deletionTimestamp === undefined;
 const isReady = (pod: KubeObject) =>
   arrayAt(pod, 'status', 'conditions').some(
     condition => at(condition, 'type') === 'Ready' && at(condition, 'status') === 'True',

@@ -1,6 +1,6 @@
 import {PassThrough} from 'node:stream';
 import type {Cluster} from '../cluster/client.ts';
-import {messageOf, PraError} from '../errors.ts';
+import {asError, messageOf, PraError} from '../errors.ts';
 import type {ClaimRecord} from '../repository/snapshot-root.ts';
 import {sleep} from '../std/wait.ts';
 import {type Comparison, compareManifests, readManifest, requireListed} from './manifest.ts';
@@ -236,9 +236,7 @@ async function compareWithManifest(
   const saved = restic.restore({snapshotId, filename, signal});
   const listed = new PassThrough();
   const listing = mover.run(['manifest', record.path], {stdout: listed, signal});
-  listing.catch((error: unknown) =>
-    listed.destroy(error instanceof Error ? error : new Error(messageOf(error))),
-  );
+  listing.catch((error: unknown) => listed.destroy(asError(error)));
   const comparing = compareManifests(readManifest(saved.stream), readManifest(listed), {ownRoot: isRoot});
   const [comparison, list, read] = await Promise.allSettled([comparing, listing, saved.done]);
   // When the store breaks, the list is broken off too; it is not to blame.

@@ -1,8 +1,7 @@
 import {randomBytes, timingSafeEqual} from 'node:crypto';
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http';
-import {PraError} from '../errors.ts';
 import type {Store} from '../repository/store.ts';
-import {answerRestic, MAX_BODY_BYTES, type RestAnswer} from './restic-rest.ts';
+import {answerRestic, bodyOf, type RestAnswer} from './restic-rest.ts';
 
 /** Serves restic's repository to programs of this machine, read-only, to who knows the URL; it is given in the environment. */
 export async function serveResticLocally(
@@ -48,17 +47,4 @@ export async function serveResticLocally(
 function send(response: ServerResponse, {status, headers, body}: RestAnswer): void {
   response.writeHead(status, {...(body ? {'content-length': String(body.length)} : {}), ...headers});
   response.end(body);
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    const bytes = Buffer.from(chunk);
-    size += bytes.length;
-    if (size > MAX_BODY_BYTES)
-      throw new PraError('STORE_FAILED', 'restic sent more than a file of it may have');
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks);
 }

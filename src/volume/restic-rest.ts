@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto';
+import type {Readable} from 'node:stream';
 import {PraError} from '../errors.ts';
 import type {Store} from '../repository/store.ts';
 
@@ -28,7 +29,7 @@ const FOLDERS = ['data', 'index', 'keys', 'locks', 'snapshots'];
 const NAME = /^[0-9a-f]{64}$/;
 const MEDIA_TYPE = 'application/vnd.x.restic.rest.v2';
 /** restic's packs are of 16 MiB, and never of more than 128; what is larger is not of restic. */
-export const MAX_BODY_BYTES = 192 << 20;
+const MAX_BODY_BYTES = 192 << 20;
 
 /**
  * Serves restic's repository out of the folder `volumes/` of a store, in the layout that restic itself uses there, so that
@@ -155,4 +156,18 @@ async function get(
   const length = asked[2] === undefined ? MAX_BODY_BYTES : Number(asked[2]) - offset + 1;
   if (length <= 0 || length > MAX_BODY_BYTES) return {status: 416};
   return {status: 206, body: await store.get(key, {range: {offset, length}, signal})};
+}
+
+/** The body of a request, all of it. @throws PraError STORE_FAILED for more than a file of restic may have */
+export async function bodyOf(stream: Readable): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    const bytes: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
+    size += bytes.length;
+    if (size > MAX_BODY_BYTES)
+      throw new PraError('STORE_FAILED', 'restic sent more than a file of it may have');
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
 }

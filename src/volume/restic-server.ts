@@ -1,8 +1,8 @@
 import {createServer, type ServerHttp2Stream} from 'node:http2';
 import {Duplex, type Readable, type Writable} from 'node:stream';
-import {PraError} from '../errors.ts';
+import type {PraError} from '../errors.ts';
 import type {Store} from '../repository/store.ts';
-import {answerRestic, MAX_BODY_BYTES, type RestAccess, type RestAnswer} from './restic-rest.ts';
+import {answerRestic, bodyOf, type RestAccess, type RestAnswer} from './restic-rest.ts';
 
 /** Uploads are not to wait for a window to open: a pack of restic fits in. */
 const STREAM_WINDOW_BYTES = 32 << 20;
@@ -61,17 +61,4 @@ function send(stream: ServerHttp2Stream, {status, headers, body}: RestAnswer): v
   const length = body === undefined ? {} : {'content-length': String(body.length)};
   stream.respond({':status': status, ...length, ...headers}, {endStream: body === undefined});
   if (body !== undefined) stream.end(body);
-}
-
-async function bodyOf(stream: ServerHttp2Stream): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    const bytes: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
-    size += bytes.length;
-    if (size > MAX_BODY_BYTES)
-      throw new PraError('STORE_FAILED', 'restic sent more than a file of it may have');
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks);
 }

@@ -3,7 +3,7 @@ import {createHash} from 'node:crypto';
 import {PassThrough, type Readable, Transform} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import {z} from 'zod';
-import {messageOf, PraError} from '../errors.ts';
+import {asError, messageOf, PraError} from '../errors.ts';
 import type {OpenStoreOptions} from '../repository/open.ts';
 import type {Repository} from '../repository/repository.ts';
 import type {Store} from '../repository/store.ts';
@@ -275,7 +275,7 @@ function restore(
       stream.end();
       return result;
     } catch (error) {
-      stream.destroy(error instanceof Error ? error : new Error(messageOf(error)));
+      stream.destroy(asError(error));
       throw error;
     }
   };

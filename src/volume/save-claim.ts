@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import {PassThrough, Transform, Writable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import type {Cluster} from '../cluster/client.ts';
-import {type ErrorCode, messageOf, PraError} from '../errors.ts';
+import {asError, type ErrorCode, messageOf, PraError} from '../errors.ts';
 import type {ClaimRecord} from '../repository/snapshot-root.ts';
 import {sleep} from '../std/wait.ts';
 import {countEntry, emptyCount, type ManifestCount, readManifest, requireListed} from './manifest.ts';
@@ -345,8 +345,6 @@ async function saveManifest(
   if (save.status === 'rejected') throw save.reason;
   return {resticSnapshot: save.value.snapshotId, filename, sha256: hash.digest('hex'), ...(await counted)};
 }
-
-const asError = (error: unknown) => (error instanceof Error ? error : new Error(messageOf(error)));
 
 async function count(stream: PassThrough): Promise<ManifestCount> {
   const found = emptyCount();

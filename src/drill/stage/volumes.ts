@@ -1,7 +1,7 @@
 import type {PlannedClaims} from '../../restore/claim-groups.ts';
 import {type FillRun, proofOf, splitOld} from '../../restore/fill-volumes.ts';
 import {formatBytes} from '../../std/bytes.ts';
-import type {FilledClaim} from '../../volume/fill-claims.ts';
+import type {ClaimToFill, FilledClaim} from '../../volume/fill-claims.ts';
 import {progressText} from '../../volume/progress.ts';
 import type {StepDefinition, StepHandle} from '../graph.ts';
 import type {DrillRun} from '../run-state.ts';
@@ -91,33 +91,24 @@ function noteFilled(run: DrillRun, namespace: string, filled: FilledClaim, step:
   const {record, claim, bytes, durationMs} = filled;
   const proof = proofOf(filled);
   step.progress(`${claim}: ${proof}`);
-  run.log.volumes.push({
-    namespace,
-    workload: record.workload ?? `PersistentVolumeClaim/${claim}`,
-    claim,
-    method: record.method,
-    bytes: record.bytes,
-    restoredBytes: bytes,
-    sha256Ok: true,
-    proof,
-    durationMs,
-  });
+  const about = aboutVolume(namespace, {claim, record});
+  run.log.volumes.push({...about, restoredBytes: bytes, sha256Ok: true, proof, durationMs});
 }
+
+const aboutVolume = (namespace: string, {claim, record}: ClaimToFill) => ({
+  namespace,
+  workload: record.workload ?? `PersistentVolumeClaim/${claim}`,
+  claim,
+  method: record.method,
+  bytes: record.bytes,
+});
 
 /** What was not filled is in the record as such. */
 function noteFailed(run: DrillRun, groups: readonly PlannedClaims[]): void {
   for (const {namespace, claims, refs} of groups)
-    for (const [index, {claim, record}] of claims.entries()) {
+    for (const [index, claim] of claims.entries()) {
       if (!run.unfilled.has(refs[index] ?? '')) continue;
-      run.log.volumes.push({
-        namespace,
-        workload: record.workload ?? `PersistentVolumeClaim/${claim}`,
-        claim,
-        method: record.method,
-        bytes: record.bytes,
-        restoredBytes: 0,
-        sha256Ok: false,
-        durationMs: 0,
-      });
+      const about = aboutVolume(namespace, claim);
+      run.log.volumes.push({...about, restoredBytes: 0, sha256Ok: false, durationMs: 0});
     }
 }

@@ -40,7 +40,6 @@ export class Mover {
   /** Ends what is run in the pod when it is seen that there is no pod any more. */
   readonly #lost = new AbortController();
   #pod: string | undefined;
-  #node: string | undefined;
 
   private constructor(cluster: Cluster, job: KubeObject, times: MoverTimes) {
     this.#cluster = cluster;
@@ -64,11 +63,6 @@ export class Mover {
     return {apiVersion: 'batch/v1', kind: 'Job', name: this.job, uid: this.uid};
   }
 
-  /** The node that it runs on, once it does. */
-  get node(): string | undefined {
-    return this.#node;
-  }
-
   /**
    * Waits until the pod runs.
    * @throws PraError MOVER_DENIED when the cluster does not let such a pod be, MOVER_FAILED with the reason why it does not run
@@ -81,7 +75,6 @@ export class Mover {
         const pod = await this.#find(signal);
         if (pod && isUp(pod)) {
           this.#pod = pod.metadata.name;
-          this.#node = stringAt(pod, 'spec', 'nodeName');
           return true;
         }
         seen = await this.#trouble(pod, signal);
