@@ -33,6 +33,8 @@ export function startPra(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
     extendEnv: false,
     env: {...inherited, CI: '1', NO_COLOR: '1', ...env},
     stdin: 'ignore',
+    // An orderly stop takes as long as it takes; execa would end it with SIGKILL after five seconds.
+    forceKillAfterDelay: false,
     maxBuffer: 64 * 1024 * 1024,
   });
 }

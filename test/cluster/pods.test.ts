@@ -346,7 +346,7 @@ describe('waiting for health', () => {
       ref: `apps/Deployment ${namespace}/absent`,
     });
     expect(outcome.worst?.state).toBe('degraded');
-  }, 90_000);
+  });
 
   test('a reason that is final ends the wait at once', async () => {
     const start = performance.now();

@@ -50,7 +50,7 @@ beforeAll(async () => {
   cluster = await connectCluster({kubeconfig: outputs.kubeconfigPath});
   types = new ResourceMap(await discoverResources(cluster, {}));
   for (const object of [...SHOP, PRIVILEGED]) await apply(object);
-}, 180_000);
+});
 
 afterAll(async () => {
   await cluster?.close();

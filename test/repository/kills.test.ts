@@ -98,10 +98,10 @@ async function survive(url: string, options: OpenStoreOptions): Promise<void> {
   expect(seen).toBeGreaterThan(3);
 }
 
-it('two writers and one who prunes may be killed at any moment: in a folder', {timeout: 180_000}, () =>
+it('two writers and one who prunes may be killed at any moment: in a folder', {timeout: 900_000}, () =>
   survive(`file://${dir}/repository`, {}),
 );
 
-it('and in a bucket', {timeout: 180_000}, () =>
+it('and in a bucket', {timeout: 900_000}, () =>
   survive(`s3://${s3.bucket}/kills`, {endpoint: s3.endpoint, region: s3.region, profile: s3.profiles.right}),
 );

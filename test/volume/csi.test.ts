@@ -172,7 +172,7 @@ test('two claims are cut at once, and come back as they were at that moment', as
     const original = claim === 'orders' ? before.orders : before.stock;
     expect(await differences(original, copy)).toBe('');
   }
-}, 120_000);
+});
 
 test.each(CLASSES)('nothing of it stays with the class %s', async snapshotClass => {
   const record = await save({csi: {snapshotClass}});

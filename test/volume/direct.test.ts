@@ -153,4 +153,4 @@ test('with auto nothing is given to pods when the credentials do not end', async
   // What was saved one way comes back the other.
   const filled = await fill(kept, record, {transport: 'direct'});
   expect(filled.transport).toBe('direct');
-}, 90_000);
+});

@@ -204,7 +204,7 @@ describe('with a snapshot', () => {
     } finally {
       await rm(join(source, '.pra-restoring'));
     }
-  }, 90_000);
+  });
 
   test('a claim that is too small is one error that says so, and stays marked', async () => {
     const storage = {storageClassName: CSI.storageClass, resources: {requests: {storage: '48Mi'}}};
@@ -227,7 +227,7 @@ describe('with a snapshot', () => {
     // A larger one, with what a new file system has in its root.
     const larger = await newClaim({...storage, resources: {requests: {storage: '128Mi'}}});
     await fill({...kept, record, claim: larger});
-  }, 120_000);
+  });
 
   test('another key is one error, and nothing is tried again', async () => {
     const {repository, restic} = kept;
@@ -244,7 +244,7 @@ describe('with a snapshot', () => {
         },
       );
     expect(again()).toEqual([]);
-  }, 90_000);
+  });
 
   test('an image that is not there is one error that names it, soon', async () => {
     const settings = {image: 'localhost/none:1'};
@@ -252,7 +252,7 @@ describe('with a snapshot', () => {
     expect(error).toMatchObject({code: 'MOVER_FAILED', message: expect.stringContaining('cannot start')});
     expect(error.why).toContain('localhost/none:1');
     expect(error.next[0]).toContain('spec.mover.image');
-  }, 60_000);
+  });
 
   test('a quota that keeps the pod from being made is told', async () => {
     await makeClaim('poor');
@@ -281,7 +281,7 @@ describe('with a snapshot', () => {
     expect(error).toMatchObject({code: 'MOVER_FAILED', why: 'one volume may not take longer'});
     expect(error.next[0]).toContain('spec.mover.timeout');
     expect(again()).toEqual([]);
-  }, 90_000);
+  });
 
   const waitGone = () =>
     waitFor(
@@ -312,7 +312,7 @@ describe('in a namespace that enforces the restricted standard', () => {
     expect(filled.runAs).toBe('user 1000');
     expect(notes.join()).toContain('root is not allowed in strict: user 1000 does it');
     expect(filled.comparison.differing).toBe(0);
-  }, 60_000);
+  });
 
   test('what that user may not read is an error, and so are owners that it may not set', async () => {
     const kept = await bed.keep();
@@ -332,7 +332,7 @@ describe('in a namespace that enforces the restricted standard', () => {
     expect(refused.code).toBe('VOLUME_RESTORE_FAILED');
     expect(refused.why).toBe('"other" has another owner');
     expect(refused.next[0]).toContain('if only owners differ: let the namespace allow root');
-  }, 120_000);
+  });
 
   const chownAll = (name: string, uid: number, gid: number) => chown(join(folder, name), uid, gid);
 });
@@ -371,7 +371,7 @@ describe('a bucket', () => {
     } finally {
       await proxy.stop();
     }
-  }, 120_000);
+  });
 
   test('that goes in the middle is one clear error in a bounded time', async () => {
     const kept = await bucket('down');
@@ -393,7 +393,7 @@ describe('a bucket', () => {
     } finally {
       await s3.start();
     }
-  }, 120_000);
+  });
 
   describe('whose credentials end', () => {
     let sts: FakeTokenService;
@@ -438,7 +438,7 @@ describe('a bucket', () => {
         await proxy.stop();
         await rm(join(source, 'rows/new'), {force: true});
       }
-    }, 120_000);
+    });
   });
 });
 
@@ -456,7 +456,7 @@ test('files that change while they are saved are counted, and fail no restore', 
   expect(comparison).toMatchObject({differing: 0, expected: {unstable: 1}});
   // What did not change is compared all the same.
   expect(comparison.found.files).toBe(2);
-}, 60_000);
+});
 
 test('a node that does not answer any more ends in an error', async () => {
   const kept = await bed.keep();
@@ -475,4 +475,4 @@ test('a node that does not answer any more ends in an error', async () => {
     waitingFor: 'what was left to go',
     timeoutMs: 60_000,
   });
-}, 180_000);
+});

@@ -88,7 +88,7 @@ describe.each([
     }
     expect(stillGood).toBeGreaterThan(0);
     expect(stillGood).toBeLessThan(file.length / step / 2 + 100);
-  }, 120_000);
+  });
 
   it('holds neither the key nor the secret in plain', () => {
     const text = encode(kind().slot).toString();
