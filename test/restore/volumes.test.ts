@@ -5,13 +5,14 @@ import {join} from 'node:path';
 import {promisify} from 'node:util';
 import {afterAll, beforeAll, expect, test, vi} from 'vitest';
 import {z} from 'zod';
-import {applyObject} from '../../src/cluster/apply.ts';
+import {applyObject, readObject} from '../../src/cluster/apply.ts';
 import {connectCluster} from '../../src/cluster/client.ts';
+import {CORE_TYPES} from '../../src/cluster/core-types.ts';
 import {discoverResources} from '../../src/cluster/discover.ts';
 import type {KubeObject} from '../../src/cluster/object.ts';
 import {ResourceMap} from '../../src/cluster/resource-map.ts';
 import {sleep} from '../../src/std/wait.ts';
-import {runPra, startPra} from '../bed/cli.ts';
+import {type CliResult, runPra, startPra} from '../bed/cli.ts';
 import {claimObject, idlePod, namespaceObject, startVolumeBed, type VolumeBed} from '../bed/volume-bed.ts';
 
 const run = promisify(execFile);
@@ -104,8 +105,8 @@ afterAll(async () => {
   await rm(dir, {recursive: true, force: true});
 });
 
-test('a snapshot needs no more than what plan rbac prints', async () => {
-  const printed = await pra('plan', 'rbac', plan, '--user', 'snapshotter', '--json');
+/** Gives a user the rights that a command prints. @returns a kubeconfig of that user */
+async function userWith(printed: CliResult, as: string): Promise<string> {
   expect(printed.exitCode, printed.stderr).toBe(0);
   expect(printed.stdout).not.toContain('"*"');
   const types = new ResourceMap(await discoverResources(bed.cluster, {}));
@@ -113,10 +114,16 @@ test('a snapshot needs no more than what plan rbac prints', async () => {
     await applyObject(bed.cluster, types.of(object), object);
   const admin = JSON.parse(await readFile(bed.kubeconfig, 'utf8'));
   const [{name, user}] = admin.users;
-  const file = join(dir, 'snapshotter.kubeconfig');
-  await writeFile(file, JSON.stringify({...admin, users: [{name, user: {...user, as: 'snapshotter'}}]}), {
-    mode: 0o600,
-  });
+  const file = join(dir, `${as}.kubeconfig`);
+  await writeFile(file, JSON.stringify({...admin, users: [{name, user: {...user, as}}]}), {mode: 0o600});
+  return file;
+}
+
+test('a snapshot needs no more than what plan rbac prints', async () => {
+  const file = await userWith(
+    await pra('plan', 'rbac', plan, '--user', 'snapshotter', '--json'),
+    'snapshotter',
+  );
   const taken = await runPra(['snapshot', 'create', plan, '--json'], {...env(), PRA_KUBECONFIG: file});
   expect(taken.exitCode, taken.stderr).toBe(0);
   const {volumes} = JSON.parse(taken.stdout);
@@ -142,6 +149,28 @@ test('a claim gets its data before the workload mounts it, each file proved', as
   expect(document?.volumes).toMatchObject([{ref: 'PersistentVolumeClaim copy/uploads', files: 500}]);
   expect(await differences('copy')).toBe('');
   expect(await bed.leftovers()).toEqual([]);
+});
+
+test('a restore needs no more than what restore rbac prints', async () => {
+  const map = ['--map-namespace', 'shop=least'];
+  const printed = await pra('restore', 'rbac', 'latest', '-f', plan, ...map, '--user', 'restorer', '--json');
+  const file = await userWith(printed, 'restorer');
+  const args = [
+    'restore',
+    'run',
+    'latest',
+    '-f',
+    plan,
+    ...map,
+    '--to-kubeconfig',
+    file,
+    '--confirm',
+    bed.name,
+  ];
+  const {exitCode, document, stderr} = await restored(...args, '--wait');
+  expect(exitCode, stderr).toBe(0);
+  expect(document?.volumes).toHaveLength(1);
+  expect(await differences('least')).toBe('');
 });
 
 test('a claim that is there keeps what it holds, and that is said', async () => {
@@ -266,4 +295,31 @@ test('a recovery into a cluster that has the claims leaves what they hold, and s
     '501 files',
   );
   await rm(join(source, 'since'));
+});
+
+test('a claim that is being resized is saved, and comes back in the size that was asked for', async () => {
+  const resizable = {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: {name: 'local-path'},
+    provisioner: 'rancher.io/local-path',
+    allowVolumeExpansion: true,
+  };
+  await applyObject(bed.cluster, CORE_TYPES.StorageClass, resizable);
+  const requests = {storage: '2Gi'};
+  const larger = claimObject('shop', 'uploads', {resources: {requests}});
+  const grown = await applyObject(bed.cluster, CORE_TYPES.PersistentVolumeClaim, larger);
+  // Its provisioner never does it, so that it stays under way.
+  expect(grown).toMatchObject({spec: {resources: {requests}}, status: {capacity: {storage: '1Gi'}}});
+  const taken = await pra('snapshot', 'create', plan, '--json');
+  expect(taken.exitCode, taken.stderr).toBe(0);
+  const {exitCode, document, stderr} = await restored(...into('grown'));
+  expect(exitCode, stderr).toBe(0);
+  expect(document?.volumes).toHaveLength(1);
+  expect(await differences('grown')).toBe('');
+  const claim = {name: 'uploads', namespace: 'grown'};
+  expect(await readObject(bed.cluster, CORE_TYPES.PersistentVolumeClaim, claim)).toMatchObject({
+    spec: {resources: {requests}},
+    status: {capacity: {storage: '2Gi'}},
+  });
 });

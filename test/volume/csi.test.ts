@@ -16,10 +16,12 @@ import {stringAt} from '../../src/std/json-at.ts';
 import {runProcess} from '../../src/std/process.ts';
 import {waitFor} from '../../src/std/wait.ts';
 import {type CsiSettings, chooseSnapshotClass} from '../../src/volume/csi.ts';
+import {MOVER_LABEL} from '../../src/volume/mover/job.ts';
 import type {Restic} from '../../src/volume/restic.ts';
 import {SNAPSHOT_TYPES} from '../../src/volume/snapshot-types.ts';
 import {CSI, startCsi, type TestCsi} from '../bed/csi.ts';
 import {errorOf} from '../bed/error-of.ts';
+import {atData} from '../bed/faulty-store.ts';
 import {claimObject, idlePod, namespaceObject, startVolumeBed, type VolumeBed} from '../bed/volume-bed.ts';
 import {differences, fillVolume, type Saving, saveVolume, saveVolumes} from './saving.ts';
 
@@ -173,6 +175,29 @@ test('two claims are cut at once, and come back as they were at that moment', as
     expect(await differences(original, copy)).toBe('');
   }
 });
+
+test.each(['Pod', 'Job'] as const)(
+  'what is moved when its %s is deleted is moved by another one',
+  async kind => {
+    const original = await copyOf('orders');
+    const kept = await bed.keep();
+    kept.store.before = atData('put', 1, async () => {
+      const type = CORE_TYPES[kind];
+      for (const {metadata} of await listAll(bed.cluster, type, {labelSelector: MOVER_LABEL}))
+        await deleteObject(bed.cluster, type, {name: metadata.name, namespace: metadata.namespace});
+    });
+    const notes: string[] = [];
+    const record = await save({
+      restic: kept.restic,
+      onEvent: event => void (event.type === 'volume-note' && notes.push(event.message)),
+    });
+    expect(notes).toContainEqual(expect.stringMatching(/ended while it was at work; again$/));
+    const claim = `moved-${kind.toLowerCase()}`;
+    await bed.create(claimObject(TARGET, claim));
+    await fillVolume(bed, {restic: kept.restic, record, namespace: TARGET, claim});
+    expect(await differences(original, await bed.folderOf(TARGET, claim))).toBe('');
+  },
+);
 
 test.each(CLASSES)('nothing of it stays with the class %s', async snapshotClass => {
   const record = await save({csi: {snapshotClass}});
