@@ -64,6 +64,9 @@ export function isApiError(error: unknown, status?: number): error is ApiError {
   return error instanceof ApiError && (status === undefined || error.status === status);
 }
 
+/** Whether the API server, or what stands behind it such as a kubelet or etcd, failed at its side. */
+export const isServerError = (error: unknown): boolean => error instanceof ApiError && error.status >= 500;
+
 interface Said {
   message: string;
   reason: string;

@@ -31,7 +31,7 @@ const COREDNS = '1.15.0';
 const TOFU = '1.12.6';
 const MOVER_RESTIC = 'v0.18.1';
 /** Of terraform/local/binaries/mover: it ends with a digest of the sources, since the cache keeps programs by their version. */
-export const MOVER = '3-16213b70';
+export const MOVER = '4-c5f0c216';
 export const MOVER_VERSION = `${MOVER_RESTIC.slice(1)}-${MOVER}`;
 
 const kubernetesFlags = [`gitVersion=${KUBERNETES}`, 'gitMajor=1', 'gitMinor=34']

@@ -1,4 +1,4 @@
-import {lstat, mkdir, mkdtemp, rename, rm} from 'node:fs/promises';
+import {chmod, lstat, mkdir, mkdtemp, rename, rm} from 'node:fs/promises';
 import {basename, dirname, join, resolve} from 'node:path';
 import {PraError} from '../errors.ts';
 import {type ClaimRecord, type SnapshotRoot, volumeName} from '../repository/snapshot-root.ts';
@@ -135,9 +135,19 @@ export async function extractFiles(
           next: ['see what there is: pra snapshot files latest CLAIM --recursive'],
         },
       );
+    // Folders came with their modes, which may keep their owner from taking anything out of them.
+    await openUp(work, [...record.path.split('/'), ...at.split('/')].slice(0, -1));
     await rename(found, place);
     return place;
   } finally {
     await rm(work, {recursive: true, force: true});
+  }
+}
+
+async function openUp(top: string, parts: readonly string[]): Promise<void> {
+  let folder = top;
+  for (const part of parts) {
+    folder = join(folder, part);
+    await chmod(folder, 0o700);
   }
 }

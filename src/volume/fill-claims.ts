@@ -1,14 +1,18 @@
 import {PassThrough} from 'node:stream';
+import {deleteObject} from '../cluster/apply.ts';
 import type {Cluster} from '../cluster/client.ts';
+import {CORE_TYPES} from '../cluster/core-types.ts';
+import {listAll} from '../cluster/list.ts';
 import {asError, messageOf, PraError} from '../errors.ts';
 import type {ClaimRecord} from '../repository/snapshot-root.ts';
-import {sleep} from '../std/wait.ts';
+import {stringAt} from '../std/json-at.ts';
+import {sleep, waitFor} from '../std/wait.ts';
 import {type Comparison, compareManifests, readManifest, requireListed} from './manifest.ts';
 import {type Identity, identityText, ROOT} from './mover/identity.ts';
-import type {MoverJob, Placement} from './mover/job.ts';
+import {claimsOfPod, MOVER_LABEL, type MoverJob, type Placement} from './mover/job.ts';
 import {type Mover, withMover} from './mover/mover.ts';
 import {type ByteProgress, isFinal, resticInPod} from './mover/restic.ts';
-import type {MoverSettings} from './mover/settings.ts';
+import {type MoverSettings, moverTimes} from './mover/settings.ts';
 import type {Restic} from './restic.ts';
 import {HALF_FILLED, isWorthAnother} from './save-claim.ts';
 import type {StoreLink} from './store-link.ts';
@@ -23,6 +27,8 @@ export interface ClaimToFill {
 export interface ClaimGroup {
   namespace: string;
   claims: readonly ClaimToFill[];
+  /** Claims that are mounted too and not filled, so that the volumes of all of them can be mounted in one place. */
+  beside?: readonly ClaimToFill[] | undefined;
   placement: Placement;
 }
 
@@ -67,18 +73,20 @@ const DAMAGED = /ciphertext verification failed|wrong data returned|invalid data
 export async function fillClaims(group: ClaimGroup, options: FillOptions): Promise<FilledClaim[]> {
   const identities = identitiesOf(group, options.settings);
   const filled: FilledClaim[] = [];
+  const proved = new Set<string>();
   for (let attempt = 1; ; attempt += 1) {
     const [identity = ROOT] = identities;
     const left = group.claims.filter(({claim}) => !filled.some(one => one.claim === claim));
     const job = fillJob({...group, claims: left}, identity, options);
     try {
+      await endOthers(group, attempt === 1, options);
       await withMover(
         options.cluster,
         job,
         {signal: options.signal, onProgress: options.onMessage},
         async mover => {
           for (const claim of left) {
-            const one = await fillClaim(mover, claim, identity, options);
+            const one = await fillClaim(mover, claim, {...options, identity, proved});
             filled.push(one);
             options.onFilled?.(one);
           }
@@ -101,6 +109,52 @@ export async function fillClaims(group: ClaimGroup, options: FillOptions): Promi
   }
 }
 
+/**
+ * Ends what another run has left at work in these volumes: who started it may be gone, and what it runs there would go on to
+ * write. A run that comes in the way of this one later is not fought with.
+ * @throws PraError MOVER_FAILED when it does not end
+ */
+async function endOthers(
+  {namespace, claims}: ClaimGroup,
+  isFirst: boolean,
+  {cluster, settings, signal, onMessage}: FillOptions,
+): Promise<void> {
+  const find = async () => {
+    const labelSelector = `${MOVER_LABEL}=restore`;
+    const pods = await listAll(cluster, CORE_TYPES.Pod, {namespace, labelSelector, signal});
+    return pods.filter(
+      pod =>
+        !['Succeeded', 'Failed'].includes(stringAt(pod, 'status', 'phase') ?? '') &&
+        claimsOfPod(pod.spec).some(name => claims.some(({claim}) => claim === name)),
+    );
+  };
+  const found = await find();
+  if (found.length === 0) return;
+  const names = found.map(({metadata}) => `${namespace}/${metadata.name}`).join(', ');
+  const why = `${names} mounts what is to be filled`;
+  const next = [
+    'wait until the other restore has ended',
+    `or see whether its node is off: kubectl get pods -n ${namespace} -o wide`,
+  ];
+  if (!isFirst)
+    throw new PraError('MOVER_FAILED', 'another restore has begun to fill these claims', {why, next});
+  onMessage?.(`${names}: a restore that did not end still mounts what is to be filled; it is ended`);
+  for (const {metadata} of found) {
+    const name = metadata.labels?.['batch.kubernetes.io/job-name'];
+    if (name !== undefined) await deleteObject(cluster, CORE_TYPES.Job, {name, namespace}, {signal});
+    await deleteObject(cluster, CORE_TYPES.Pod, {name: metadata.name, namespace}, {signal});
+  }
+  await waitFor(async () => (await find()).length === 0 || undefined, {
+    waitingFor: `${names} to end`,
+    timeoutMs: moverTimes(settings).goneMs,
+    intervalMs: 200,
+    signal,
+  }).catch((error: unknown) => {
+    if (!(error instanceof PraError) || error.code !== 'TIMEOUT') throw error;
+    throw new PraError('MOVER_FAILED', 'a pod of another restore does not end', {why, next, cause: error});
+  });
+}
+
 /** Root first, which alone can give files other owners than itself; the user of the workload where root may not be. */
 function identitiesOf({claims}: ClaimGroup, {runAs}: MoverSettings): Identity[] {
   const users = new Map(claims.map(({record}) => [JSON.stringify(record.user), record.user]));
@@ -115,29 +169,82 @@ function identitiesOf({claims}: ClaimGroup, {runAs}: MoverSettings): Identity[] 
   });
 }
 
+/**
+ * Looks, beside the pods that mount them, whether a restore has left claims half filled.
+ * @throws PraError VOLUME_HALF_FILLED, MOVER_*
+ */
+export async function requireWholeInUse(
+  {namespace, claims, placement}: ClaimGroup,
+  {
+    cluster,
+    settings,
+    run,
+    node,
+    signal,
+    onMessage,
+  }: Pick<FillOptions, 'cluster' | 'settings' | 'run' | 'signal' | 'onMessage'> & {node: string},
+): Promise<void> {
+  const mounted = claims.map(({claim, record}) => ({name: claim, path: record.path}));
+  const [user] = claims.flatMap(({record}) => record.user ?? []);
+  const about = {signal, onProgress: onMessage};
+  const look = (identity: Identity) =>
+    withMover(
+      cluster,
+      {run, purpose: 'save', namespace, claims: mounted, identity, placement: {...placement, node}, settings},
+      about,
+      async mover => {
+        for (const {name, path} of mounted) {
+          const {exitCode, stderr} = await mover.run(['whole', path], {signal});
+          const why = stderr.replace(/^pra-mover: /, '').trim();
+          if (exitCode === HALF_FILLED)
+            throw new PraError(
+              'VOLUME_HALF_FILLED',
+              `claim ${namespace}/${name} is half filled by a restore that did not end, and a pod mounts it`,
+              {
+                why,
+                next: ['scale down what mounts it, and restore again: it goes on where it was'],
+              },
+            );
+          if (exitCode !== 0)
+            throw new PraError('VOLUME_RESTORE_FAILED', `claim ${namespace}/${name} cannot be looked at`, {
+              why,
+            });
+        }
+      },
+    );
+  await look(ROOT).catch((error: unknown) => {
+    if (!(error instanceof PraError) || error.code !== 'MOVER_DENIED' || !user) throw error;
+    return look({kind: 'user', ...user});
+  });
+}
+
 /** The Job that fills claims; each is mounted where it was in the source, whatever its namespace is called now. */
 function fillJob(
-  {namespace, claims, placement}: ClaimGroup,
+  {namespace, claims, beside = [], placement}: ClaimGroup,
   identity: Identity,
   {run, settings}: FillOptions,
 ): MoverJob {
-  const mounted = claims.map(({claim, record}) => ({name: claim, path: record.path}));
+  const mounted = [...claims, ...beside].map(({claim, record}) => ({name: claim, path: record.path}));
   return {run, purpose: 'restore', namespace, claims: mounted, identity, placement, settings};
 }
 
 async function fillClaim(
   mover: Mover,
   {claim, record}: ClaimToFill,
-  identity: Identity,
-  options: FillOptions,
+  options: FillOptions & {
+    identity: Identity;
+    /** Claims that were compared in another pod, which then went before it could finish them. */
+    proved: Set<string>;
+  },
 ): Promise<FilledClaim> {
   const began = performance.now();
-  const {link, signal} = options;
+  const {link, signal, identity, proved} = options;
   const {path} = record;
   const isRoot = identity.kind === 'root';
   const taken = await prepare(mover, {claim, record, signal});
   if (taken.isHeld) {
-    const comparison = await compareWithHeld(mover, {record, claim, isRoot, options}, taken.why);
+    const isProved = proved.has(claim);
+    const comparison = await compareWithHeld(mover, {record, claim, isRoot, isProved, options}, taken.why);
     const durationMs = Math.round(performance.now() - began);
     const about = {runAs: identityText(identity), transport: record.transport, durationMs};
     return {record, claim, bytes: comparison.found.bytes, comparison, ...about};
@@ -159,6 +266,7 @@ async function fillClaim(
   });
   if (exitCode !== 0) throw restoreFailed(claim, exitCode, errors);
   const comparison = await compareWithManifest(mover, {record, claim, isRoot, options});
+  proved.add(claim);
   await simply(mover, ['finish', path], `claim ${claim} could not be finished`, signal);
   return {
     record,
@@ -197,30 +305,40 @@ async function prepare(
   });
 }
 
-/** A volume that holds just what the snapshot does is restored already: by a run that could not say so any more. */
+/**
+ * A volume that holds just what the snapshot does is restored already: by a run that could not say so any more. Where the
+ * snapshot itself does not know what some of it must be, that cannot be said of what somebody else has put there.
+ */
 async function compareWithHeld(
   mover: Mover,
-  about: Parameters<typeof compareWithManifest>[1],
+  about: Parameters<typeof compareWithManifest>[1] & {isProved: boolean},
   why: string,
 ): Promise<Comparison> {
-  try {
-    return await compareWithManifest(mover, about);
-  } catch (error) {
-    if (!(error instanceof PraError) || error.code !== 'VOLUME_RESTORE_FAILED') throw error;
-    throw new PraError(
+  const held = (reason: string, cause?: unknown) =>
+    new PraError(
       'VOLUME_NOT_EMPTY',
       `claim ${mover.namespace}/${about.claim} is not empty, so nothing is restored into it`,
       {
-        why,
+        why: reason,
         next: [
           'restore into a new claim: delete this one first, if nothing in it is needed',
           'or take single files out of the snapshot: pra restore files',
         ],
-        cause: error,
+        cause,
       },
     );
-  }
+  const comparison = await compareWithManifest(mover, about).catch((error: unknown) => {
+    throw error instanceof VolumeDiffers ? held(why, error) : error;
+  });
+  const {unstable} = comparison.expected;
+  if (about.isProved || (unstable === 0 && comparison.tolerated === 0)) return comparison;
+  throw held(
+    `${why}; it is like the snapshot, of which ${unstable} entries changed while they were saved, so that they cannot be compared`,
+  );
 }
+
+/** What is in a volume is not what was saved. */
+class VolumeDiffers extends PraError {}
 
 async function compareWithManifest(
   mover: Mover,
@@ -259,7 +377,7 @@ async function compareWithManifest(
     throw new PraError('VOLUME_RESTORE_FAILED', `the manifest of claim ${claim} is not what was saved`);
   const {differing, differences} = comparison.value;
   if (differing > 0)
-    throw new PraError(
+    throw new VolumeDiffers(
       'VOLUME_RESTORE_FAILED',
       `${differing} of the files in claim ${mover.namespace}/${claim} are not what was saved`,
       {

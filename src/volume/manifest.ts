@@ -36,6 +36,8 @@ export interface Comparison {
   /** Sentences, the first ones. */
   differences: string[];
   differing: number;
+  /** Entries that changed while they were saved and did not come back, or came back though they went meanwhile. */
+  tolerated: number;
 }
 
 export interface CompareOptions {
@@ -78,11 +80,11 @@ const unreadable = (cause?: unknown) =>
   new PraError('VOLUME_RESTORE_FAILED', 'the manifest of a volume cannot be read', {cause});
 
 /** The name, each byte a character: what manifests are ordered by, folder by folder. */
-const nameOf = ({path, path64}: ManifestEntry): string =>
+export const nameOf = ({path, path64}: Pick<ManifestEntry, 'path' | 'path64'>): string =>
   Buffer.from(path ?? path64 ?? '', path === undefined ? 'base64' : 'utf8').toString('latin1');
 
 /** How a person reads the name; nothing of a hostile name reaches a terminal. */
-const shown = (entry: ManifestEntry) =>
+export const shown = (entry: ManifestEntry) =>
   JSON.stringify(Buffer.from(nameOf(entry), 'latin1').toString('utf8')).slice(0, 200);
 
 /**
@@ -94,7 +96,13 @@ export async function compareManifests(
   restored: AsyncIterable<ManifestEntry>,
   options: CompareOptions,
 ): Promise<Comparison> {
-  const result: Comparison = {expected: emptyCount(), found: emptyCount(), differences: [], differing: 0};
+  const result: Comparison = {
+    expected: emptyCount(),
+    found: emptyCount(),
+    differences: [],
+    differing: 0,
+    tolerated: 0,
+  };
   const differ = (text: string) => {
     result.differing += 1;
     if (result.differences.length < MAX_DIFFERENCES) result.differences.push(text);
@@ -106,10 +114,12 @@ export async function compareManifests(
     while (a || b) {
       const order = a && b ? comparePaths(nameOf(a), nameOf(b)) : a ? -1 : 1;
       if (a && order < 0) {
-        if (!tolerance.missing(a)) differ(`${shown(a)} is missing`);
+        if (a.unstable) result.tolerated += 1;
+        else differ(`${shown(a)} is missing`);
         a = await nextOf(left, result.expected);
       } else if (b && order > 0) {
-        if (!tolerance.added(b)) differ(`${shown(b)} was not in the volume`);
+        if (tolerance.added(b)) result.tolerated += 1;
+        else differ(`${shown(b)} was not in the volume`);
         b = await nextOf(right, result.found);
       } else if (a && b) {
         tolerance.note(a);
@@ -125,19 +135,12 @@ export async function compareManifests(
   }
 }
 
-/** What may differ of a volume that was in use: entries that came or went in a folder that changed, and all below them. */
+/** What may come back of a volume that was in use: entries of a folder that changed since, and all below them. */
 class Tolerance {
   readonly #changed = new Set<string>();
-  readonly #gone = new Set<string>();
 
   note(entry: ManifestEntry): void {
     if (entry.unstable && entry.type === 'dir') this.#changed.add(nameOf(entry));
-  }
-
-  missing(entry: ManifestEntry): boolean {
-    const isTolerated = entry.unstable === true || this.#gone.has(folderOf(nameOf(entry)));
-    if (isTolerated && entry.type === 'dir') this.#gone.add(nameOf(entry));
-    return isTolerated;
   }
 
   added(entry: ManifestEntry): boolean {

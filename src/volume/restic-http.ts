@@ -24,10 +24,9 @@ export async function serveResticLocally(
       store,
       {method, path, range: headers.range, body: () => bodyOf(request)},
       {access: 'read', signal},
-    ).then(
-      answer => send(response, answer),
-      () => response.destroy(),
-    );
+    )
+      .then(answer => send(response, answer))
+      .catch(() => response.destroy());
   });
   server.unref();
   await new Promise<void>((resolve, reject) => {

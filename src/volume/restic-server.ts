@@ -45,10 +45,9 @@ export function serveRestic(options: {
       range: headers.range,
       body: () => bodyOf(stream),
     };
-    answerRestic(store, request, {access, signal, onError, onAnswer}).then(
-      answer => send(stream, answer),
-      () => stream.close(),
-    );
+    answerRestic(store, request, {access, signal, onError, onAnswer})
+      .then(answer => send(stream, answer))
+      .catch(() => stream.close());
   });
   const duplex = Duplex.from({readable: options.input, writable: options.output});
   duplex.on('error', () => undefined);

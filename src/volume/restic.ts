@@ -1,5 +1,6 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {createHash} from 'node:crypto';
+import {createInterface} from 'node:readline/promises';
 import {PassThrough, type Readable, Transform} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import {z} from 'zod';
@@ -43,6 +44,8 @@ export interface Restic {
   };
   /** Copies a snapshot out of another repository. @returns the id that it has in this one. @throws PraError RESTIC_FAILED */
   copyFrom(url: string, options: {password: string; snapshotId: string}): Promise<string>;
+  /** Everything in a snapshot, in the order of a walk, one by one. @throws PraError RESTIC_FAILED */
+  walk(snapshotId: string, signal: AbortSignal): AsyncIterable<StoredNode>;
   /** The files in a snapshot, or in one folder of it. @throws PraError RESTIC_FAILED */
   list(snapshotId: string, path?: string): Promise<StoredNode[]>;
   /** Writes one file, or a folder with all below it, into a folder of this machine. @throws PraError RESTIC_FAILED */
@@ -83,6 +86,17 @@ export async function openRestic(options: ResticOptions): Promise<Restic> {
     },
     restore: request => restore(program, request),
     copyFrom: async (url, {password, snapshotId}) => {
+      const from = {RESTIC_REPOSITORY: url, RESTIC_PASSWORD: password};
+      const source = await quick(
+        ['snapshots', '--json', '--no-lock', snapshotId],
+        [],
+        QUICK_TIMEOUT_MS,
+        from,
+      );
+      // A copy of a copy keeps the id of the first, and what goes back to where it came from has it itself.
+      const first =
+        copiesSchema.safeParse(jsonOf(source.stdout)).data?.find(({id}) => id === snapshotId)?.original ??
+        snapshotId;
       await quick(['copy', snapshotId], [], COPY_TIMEOUT_MS, {
         RESTIC_FROM_REPOSITORY: url,
         RESTIC_FROM_PASSWORD: password,
@@ -90,11 +104,12 @@ export async function openRestic(options: ResticOptions): Promise<Restic> {
       const {stdout} = await quick(['snapshots', '--json', '--no-lock']);
       const copied = copiesSchema
         .safeParse(jsonOf(stdout))
-        .data?.find(({original}) => original === snapshotId);
+        .data?.find(({id, original}) => id === first || original === first);
       if (!copied)
         throw new PraError('RESTIC_FAILED', `restic does not find its copy of snapshot ${snapshotId}`);
       return copied.id;
     },
+    walk: (snapshotId, signal) => walk(program, snapshotId, signal),
     list: async (snapshotId, path) => {
       const args = ['ls', '--json', '--no-lock', snapshotId, ...(path === undefined ? [] : [path])];
       const {stdout} = await quick(args, [], COPY_TIMEOUT_MS);
@@ -318,6 +333,33 @@ async function dump(
     throw watch.signal.aborted ? stopReason(watch.signal, error) : error;
   } finally {
     watch.stop();
+  }
+}
+
+async function* walk(program: Program, snapshotId: string, signal: AbortSignal): AsyncGenerator<StoredNode> {
+  const env = {...process.env, ...(await program.environment())};
+  const child = spawn(program.path, [...program.args, 'ls', '--json', '--no-lock', snapshotId], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = endOf(child);
+  const errors = collect(child.stderr);
+  const kill = () => void child.kill('SIGKILL');
+  signal.addEventListener('abort', kill, {once: true});
+  try {
+    for await (const line of createInterface({input: child.stdout})) {
+      const node = nodeSchema.safeParse(jsonOf(line)).data;
+      if (node) yield node;
+    }
+    const exitCode = await ended;
+    signal.throwIfAborted();
+    if (exitCode !== 0)
+      throw new PraError('RESTIC_FAILED', `restic ls failed with exit code ${exitCode}`, {
+        why: errors().trim(),
+      });
+  } finally {
+    signal.removeEventListener('abort', kill);
+    child.kill('SIGKILL');
   }
 }
 

@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto';
 import {PassThrough, Transform, Writable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
+import {isServerError} from '../cluster/api-error.ts';
 import type {Cluster} from '../cluster/client.ts';
 import {asError, type ErrorCode, messageOf, PraError} from '../errors.ts';
 import type {ClaimRecord} from '../repository/snapshot-root.ts';
@@ -13,6 +14,7 @@ import {Mover, type MoverOptions, useMover} from './mover/mover.ts';
 import {type ByteProgress, isFinal, type PodResticResult, resticInPod} from './mover/restic.ts';
 import type {MoverSettings} from './mover/settings.ts';
 import type {Restic} from './restic.ts';
+import {findNotSaved} from './saved-tree.ts';
 import type {StoreLink} from './store-link.ts';
 
 /** A claim whose files are saved. */
@@ -68,11 +70,12 @@ export type SavedClaim = Pick<
 >;
 
 const ATTEMPTS = 3;
+/** How often a volume in use is read until all that did not change is saved. */
+const PASSES = 3;
 const PAUSE_MS = 2000;
 const MAX_CLOCK_CHARS = 64;
 /** A restore has begun to fill it. */
 export const HALF_FILLED = 5;
-const GONE = /no such file or directory|file does not exist/i;
 /** Some files could not be read. */
 const INCOMPLETE = 3;
 
@@ -177,7 +180,7 @@ const isRefusedTo = (error: unknown) =>
 
 /** Whether another pod may do what this one could not. The store has been tried for long enough when it is to blame. */
 export const isWorthAnother = (error: unknown): boolean =>
-  error instanceof MoverLost || (error instanceof PraError && AGAIN.has(error.code));
+  error instanceof MoverLost || isServerError(error) || (error instanceof PraError && AGAIN.has(error.code));
 
 const AGAIN = new Set<ErrorCode>(['EXEC_FAILED', 'RESTIC_FAILED', 'CLUSTER_UNREACHABLE']);
 
@@ -193,12 +196,44 @@ export function saveJob(
 
 async function readClaim(
   mover: Mover,
-  {claim, path, identity}: {claim: ClaimToSave; path: string; identity: Identity},
+  about: {claim: ClaimToSave; path: string; identity: Identity},
   options: SaveClaimOptions,
 ): Promise<Omit<SavedClaim, 'durationMs'>> {
+  const {claim, path} = about;
+  await requireWhole(mover, claim, path, options.signal);
+  for (let pass = 1; ; pass += 1) {
+    const {isCut, ...saved} = await readOnce(mover, about, options);
+    if (!claim.isLive || (!isCut && saved.manifest.unstable === 0)) return saved;
+    const {restic, signal} = options;
+    const {resticSnapshot: snapshotId, filename} = saved.manifest;
+    const listed = restic.restore({snapshotId, filename, signal});
+    const missing = await findNotSaved(
+      readManifest(listed.stream),
+      restic.walk(saved.resticSnapshot, signal),
+      path,
+    );
+    if (missing.count === 0) return saved;
+    const names = missing.shown.join(', ');
+    if (pass === PASSES)
+      throw new PraError(
+        'VOLUME_SAVE_FAILED',
+        `claim ${claim.claim} does not hold still enough to be saved`,
+        {
+          why: `${missing.count} entries that had not changed were not found while it was read, such as ${names}: are folders renamed there?`,
+          next: ['save it with csi', 'or hold the application with a hook: spec.source.hooks'],
+        },
+      );
+    options.onMessage?.(`${claim.claim}: ${missing.count} entries were moved while it was read; once more`);
+  }
+}
+
+async function readOnce(
+  mover: Mover,
+  {claim, path, identity}: {claim: ClaimToSave; path: string; identity: Identity},
+  options: SaveClaimOptions,
+): Promise<Omit<SavedClaim, 'durationMs'> & {isCut: boolean}> {
   const {link, restic, run, signal} = options;
   const tags = [`snapshot=${run}`, `volume=${claim.namespace}/${claim.claim}`];
-  await requireWhole(mover, claim, path, signal);
   const since = claim.isLive ? await clockOf(mover, signal) : undefined;
   const list = () => saveManifest(mover, {path, since, restic, tags, claim: claim.claim, signal});
   // What nobody changes can be listed while it is saved.
@@ -228,6 +263,7 @@ async function readClaim(
     manifest,
     runAs: identityText(identity),
     transport: result.transport,
+    isCut: result.exitCode !== 0,
   };
 }
 
@@ -256,10 +292,10 @@ async function requireWhole(
   );
 }
 
-function requireSaved({claim, isLive}: ClaimToSave, {exitCode, saved, errors}: PodResticResult) {
+function requireSaved({claim, isLive}: ClaimToSave, {exitCode, saved, errors, otherErrors}: PodResticResult) {
   if (exitCode === 0 && saved) return saved;
   // In use, files go while they are read; the manifest says which folders changed.
-  const onlyGone = errors.length > 0 && errors.every(text => GONE.test(text));
+  const onlyGone = errors.length > 0 && otherErrors === 0;
   if (exitCode === INCOMPLETE && saved && isLive && onlyGone) return saved;
   if (exitCode === INCOMPLETE) throw new Unreadable(claim, errors);
   const why = errors.join('; ') || `restic ended with exit code ${exitCode}`;

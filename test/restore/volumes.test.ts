@@ -256,6 +256,18 @@ test('volumes are copied into another repository, with a key of its own, and for
   expect(exitCode, stderr).toBe(0);
   expect(document?.volumes).toHaveLength(1);
   expect(await differences('from-copy')).toBe('');
+  // A copy can be copied on, and from there back to where it came from.
+  const third = `file://${join(dir, 'third')}`;
+  for (const [a, b] of [
+    [to, third],
+    [third, `file://${join(dir, 'repository')}`],
+  ]) {
+    const again = await runPra(
+      ['repository', 'copy', '--repository', a ?? '', '--to', b ?? '', '--json'],
+      env(),
+    );
+    expect(again.exitCode, again.stderr).toBe(0);
+  }
   const snapshots = () => readdir(join(to.slice('file://'.length), 'volumes', 'snapshots'));
   expect(await snapshots()).toHaveLength(2);
   const pruned = await pra('repository', 'prune', ...there);

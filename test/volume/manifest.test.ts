@@ -199,6 +199,27 @@ describe('a comparison', () => {
     );
   });
 
+  test('counts what came and went, and misses what was there all the time, also below a folder that went', async () => {
+    const folder = {type: 'dir', mode: '0755', uid: 0, gid: 0} as const;
+    const file = {...folder, type: 'file', mtime: '2026-01-01T00:00:00Z', size: 1};
+    const saved: ManifestEntry[] = [
+      {...folder, path: '.', unstable: true},
+      {...folder, path: 'archive', unstable: true},
+      {...file, path: 'archive/new', unstable: true},
+      {...file, path: 'archive/old'},
+    ];
+    const restored: ManifestEntry[] = [
+      {...folder, path: '.'},
+      {...folder, path: '2025'},
+      {...file, path: '2025/old'},
+    ];
+    expect(await compare(saved, restored)).toMatchObject({
+      differences: ['"archive/old" is missing'],
+      tolerated: 4,
+    });
+    expect(await compare(saved, saved)).toMatchObject({differing: 0, tolerated: 0});
+  });
+
   test('leaves the root of a volume out for who cannot set it', async () => {
     const saved: ManifestEntry[] = [{path: '.', type: 'dir', mode: '0755', uid: 0, gid: 0}];
     const other = replaced(saved, 0, one => ({...one, uid: 1000, mode: '0777'}));

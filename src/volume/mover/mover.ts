@@ -1,7 +1,7 @@
 import type {Readable, Writable} from 'node:stream';
+import {isApiError, isServerError} from '../../cluster/api-error.ts';
 import {createObject, deleteObject, readObject} from '../../cluster/apply.ts';
 import type {Cluster} from '../../cluster/client.ts';
-import {isApiError} from '../../cluster/client.ts';
 import {CORE_TYPES} from '../../cluster/core-types.ts';
 import {type ExecResult, execInPod} from '../../cluster/exec.ts';
 import {judgeHealth} from '../../cluster/health.ts';
@@ -10,13 +10,17 @@ import type {KubeObject, OwnerReference, ResourceType} from '../../cluster/objec
 import {messageOf, PraError} from '../../errors.ts';
 import {stringAt} from '../../std/json-at.ts';
 import {sleep, waitFor} from '../../std/wait.ts';
-import {type MoverJob, moverJob, moverName} from './job.ts';
+import {MOVER_LABEL, type MoverJob, moverJob, moverName} from './job.ts';
 import {failed, isOverdue, isUp, MoverLost, told, whyLost} from './lost.ts';
 import {type MoverTimes, moverTimes} from './settings.ts';
 
 const LOOK_TIMEOUT_MS = 10_000;
 /** What waiting does not mend. */
 const FINAL = /ErrImageNeverPull|InvalidImageName|ImagePullBackOff|CreateContainerConfigError/;
+
+/** What is told of a pod that is refused: by an admission of the API server, or by a webhook such as Kyverno's. */
+const REFUSED = /forbidden|denied the request/i;
+const BY_POLICY = /PodSecurity|SecurityContextConstraint|security context constraint|denied the request/i;
 
 /** The last that a command says which did all that it should. */
 export const DONE = 'pra-mover: done';
@@ -35,6 +39,8 @@ export class Mover {
   readonly namespace: string;
   readonly job: string;
   readonly uid: string;
+  /** It fills volumes. */
+  readonly writes: boolean;
   readonly #cluster: Cluster;
   readonly #times: MoverTimes;
   /** Ends what is run in the pod when it is seen that there is no pod any more. */
@@ -47,14 +53,21 @@ export class Mover {
     this.namespace = job.metadata.namespace ?? '';
     this.job = job.metadata.name;
     this.uid = job.metadata.uid ?? '';
+    this.writes = job.metadata.labels?.[MOVER_LABEL] === 'restore';
   }
 
   /**
    * Creates the Job. What it mounts may be made later: the pod waits for it.
-   * @throws PraError CLUSTER_* when it may not be made
+   * @throws PraError CLUSTER_* when it may not be made, MOVER_DENIED when a policy refuses it
    */
   static async create(cluster: Cluster, job: MoverJob, {signal}: MoverOptions): Promise<Mover> {
-    const made = await createObject(cluster, CORE_TYPES.Job, moverJob(moverName(job), job), {signal});
+    const made = await createObject(cluster, CORE_TYPES.Job, moverJob(moverName(job), job), {signal}).catch(
+      (error: unknown) => {
+        if (isApiError(error) && BY_POLICY.test(error.why ?? ''))
+          throw denied(job.namespace, error.why ?? '');
+        throw error;
+      },
+    );
     return new Mover(cluster, made, moverTimes(job.settings));
   }
 
@@ -105,20 +118,9 @@ export class Mover {
         {signal},
       );
       if (!job) throw new MoverLost('MOVER_FAILED', ...told(this, 'is not made', 'the Job was deleted'));
-      const reason = (await this.#warnings(this.job, 'Job', signal)).find(text => text.includes('forbidden'));
+      const reason = (await this.#warnings(this.job, 'Job', signal)).find(text => REFUSED.test(text));
       if (reason === undefined) return 'no pod was made yet';
-      if (/PodSecurity|SecurityContextConstraint|security context constraint/i.test(reason))
-        throw new PraError(
-          'MOVER_DENIED',
-          `namespace ${this.namespace} does not allow the pod that mounts the volume`,
-          {
-            why: reason,
-            next: [
-              'name the user that may read the files: spec.source.volumes[].user, where the pods that mount the claim have no runAsUser',
-              `or see what the namespace enforces: kubectl get namespace ${this.namespace} --show-labels`,
-            ],
-          },
-        );
+      if (BY_POLICY.test(reason)) throw denied(this.namespace, reason);
       // A quota may be free again in a moment.
       return reason;
     }
@@ -261,6 +263,15 @@ export class Mover {
   }
 }
 
+const denied = (namespace: string, why: string) =>
+  new PraError('MOVER_DENIED', `namespace ${namespace} does not allow the pod that mounts the volume`, {
+    why,
+    next: [
+      'name the user that may read the files: spec.source.volumes[].user, where the pods that mount the claim have no runAsUser',
+      `or see what the namespace enforces: kubectl get namespace ${namespace} --show-labels`,
+    ],
+  });
+
 /** Runs a mover around work with it; it goes in any case, and what keeps it from going does not hide how the work ended. */
 export async function withMover<T>(
   cluster: Cluster,
@@ -272,7 +283,11 @@ export async function withMover<T>(
   return useMover(mover, options, work, () => mover.close());
 }
 
-/** Waits for a mover, works with it, and lets go of it in any case. @throws PraError MOVER_FAILED when its pod was lost */
+/**
+ * Waits for a mover, works with it, and lets go of it in any case.
+ * @throws PraError MOVER_FAILED when its pod was lost, or when one that writes failed and could not be seen to end: it may still
+ * write
+ */
 export async function useMover<T>(
   mover: Mover,
   options: MoverOptions,
@@ -280,15 +295,30 @@ export async function useMover<T>(
   release: () => Promise<void>,
 ): Promise<T> {
   const done = new AbortController();
+  let isDone = false;
   try {
     await mover.started(options);
     void mover.watch(done.signal);
-    return await work(mover);
+    const result = await work(mover);
+    isDone = true;
+    return result;
   } finally {
     done.abort();
-    await release().catch((error: unknown) => options.onProgress?.(leftover(mover, error)));
+    await release().catch((error: unknown) => {
+      options.onProgress?.(leftover(mover, error));
+      if (mover.writes && !isDone && !options.signal.aborted) throw unseen(mover, error);
+    });
   }
 }
+
+const unseen = (mover: Mover, cause: unknown) =>
+  failed(mover, 'cannot be seen to end', 'its node does not answer: what runs there may still write', {
+    cause,
+    next: [
+      'see that its node is really off, then: kubectl delete pod --force',
+      'run it again; what is half filled is marked as such',
+    ],
+  });
 
 const unfinished = ({namespace, job}: Mover, [command]: readonly string[]) =>
   new PraError(
@@ -300,7 +330,9 @@ const unfinished = ({namespace, job}: Mover, [command]: readonly string[]) =>
   );
 
 const isExecFailure = (error: unknown) =>
-  (error instanceof PraError && error.code === 'EXEC_FAILED') || isApiError(error, 404);
+  (error instanceof PraError && error.code === 'EXEC_FAILED') ||
+  isApiError(error, 404) ||
+  isServerError(error);
 
 const leftover = (mover: Mover, error: unknown) =>
   `Job ${mover.namespace}/${mover.job} could not be deleted (${messageOf(error)}); it goes by itself, or: kubectl delete job -n ${mover.namespace} ${mover.job}`;

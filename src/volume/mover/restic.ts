@@ -51,12 +51,15 @@ export interface PodResticResult {
   saved: SavedTree | undefined;
   /** What went wrong, restic's own words; the first ones. */
   errors: string[];
+  /** How many of all errors are of something else than files that went while they were read. */
+  otherErrors: number;
   transport: PodLink['kind'];
 }
 
 /** Options of every restic in a pod: there is no place for a cache, and a prune that runs is waited for. */
 const COMMON = ['--json', '--no-cache', '--retry-lock', '5m'];
 const MAX_ERRORS = 20;
+const GONE = /no such file or directory|file does not exist/i;
 const MAX_LINE = 64 << 10;
 
 /**
@@ -114,7 +117,8 @@ export async function resticInPod(mover: Mover, run: PodRestic): Promise<PodRest
       signal: watch.signal,
     });
     if (exitCode !== 0 && storeError) throw storeError;
-    return {exitCode, saved: heard.saved, errors: heard.errors, transport: link.kind};
+    const {saved, errors, otherErrors} = heard;
+    return {exitCode, saved, errors, otherErrors, transport: link.kind};
   } finally {
     watch.stop();
     server?.close();
@@ -131,6 +135,7 @@ const lookupOf = (link: PodLink): string[] =>
 class Heard {
   saved: SavedTree | undefined;
   readonly errors: string[] = [];
+  otherErrors = 0;
   readonly #onProgress: ((progress: ByteProgress) => void) | undefined;
   #rest = '';
 
@@ -166,6 +171,7 @@ class Heard {
   }
 
   #note(text: string): void {
+    if (!GONE.test(text)) this.otherErrors += 1;
     if (this.errors.length < MAX_ERRORS) this.errors.push(text);
   }
 }

@@ -81,7 +81,7 @@ func command(args []string) error {
 		fmt.Println(time.Now().UnixNano())
 		return nil
 	case name == "manifest" && (len(args) == 2 || len(args) == 3):
-		defer inUse()()
+		defer inUseWhile(listed.Load)()
 		since := int64(0)
 		if len(args) == 3 {
 			var err error

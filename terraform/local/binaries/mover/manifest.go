@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sort"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -48,6 +49,17 @@ type job struct {
 }
 
 type inode struct{ dev, ino uint64 }
+
+// listed changes as long as the list goes on.
+var listed atomic.Int64
+
+// counted is a reader whose reads change it.
+type counted struct{ io.Reader }
+
+func (c counted) Read(p []byte) (int, error) {
+	listed.Add(1)
+	return c.Reader.Read(p)
+}
 
 // manifest lists a tree in the order of its names, one line of JSON for each entry. Files are read by as many as there are
 // processors; the order and the memory stay the same.
@@ -95,6 +107,7 @@ func manifest(root string, since int64, out io.Writer) error {
 			return err
 		}
 		entries++
+		listed.Add(1)
 	}
 	if walkErr != nil {
 		return walkErr
@@ -135,7 +148,8 @@ func walk(root string, since int64, stop <-chan struct{}, visit func(*job)) erro
 				return err
 			}
 		}
-		if since > 0 && max(next.stat.Mtim.Nano(), next.stat.Ctim.Nano()) >= since {
+		// Nothing changes without its ctime; an mtime may be set to any day.
+		if since > 0 && next.stat.Ctim.Nano() >= since {
 			next.entry.Unstable = true
 		}
 		visit(next)
@@ -193,7 +207,8 @@ func describe(full, name string, seen map[inode]string) (*job, error) {
 	case syscall.S_IFBLK:
 		e.Type, e.Rdev = "blockdev", uint64(stat.Rdev)
 	}
-	if stat.Nlink > 1 && e.Type != "dir" {
+	// restic links nothing else: each other entry comes back for itself.
+	if stat.Nlink > 1 && e.Type == "file" {
 		id := inode{uint64(stat.Dev), stat.Ino}
 		if first, known := seen[id]; known {
 			e.LinkTo = base64.StdEncoding.EncodeToString([]byte(first))
@@ -217,7 +232,7 @@ func digest(next *job, buffer []byte) error {
 	}
 	defer file.Close()
 	hash := sha256.New()
-	size, err := io.CopyBuffer(struct{ io.Writer }{hash}, struct{ io.Reader }{file}, buffer)
+	size, err := io.CopyBuffer(struct{ io.Writer }{hash}, counted{file}, buffer)
 	if err != nil {
 		return err
 	}

@@ -26,22 +26,23 @@ func prepare(root, id string) error {
 	}
 	file := filepath.Join(root, marker)
 	held, err := os.ReadFile(file)
-	if err == nil {
-		if strings.TrimSpace(string(held)) == id {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	// Empty, it was broken off before anything else was written.
+	if text := strings.TrimSpace(string(held)); err == nil && text != "" {
+		if text == id {
 			fmt.Println("resumed")
 			return nil
 		}
 		return exitError{exitHalf, errors.New("the volume is half filled by a restore of another snapshot")}
 	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
 	for _, entry := range entries {
-		if entry.Name() != lostAndFound {
+		if entry.Name() != lostAndFound && entry.Name() != marker {
 			return exitError{exitNotEmpty, fmt.Errorf("the volume is not empty: it holds %q", entry.Name())}
 		}
 	}
-	made, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	made, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,15 @@ func wait(idle time.Duration) error {
 
 // inUse keeps the pod there until the function that it returns is called.
 func inUse() func() {
+	ticks := int64(0)
+	return inUseWhile(func() int64 { ticks++; return ticks })
+}
+
+// inUseWhile does so as long as what the given function tells changes: nobody may be there any more to whom a command talks,
+// and it would wait for its reader.
+func inUseWhile(moved func() int64) func() {
 	touch()
+	last := moved()
 	done := make(chan struct{})
 	go func() {
 		for {
@@ -48,7 +56,10 @@ func inUse() func() {
 			case <-done:
 				return
 			case <-time.After(beat):
-				touch()
+				if now := moved(); now != last {
+					last = now
+					touch()
+				}
 			}
 		}
 	}()
