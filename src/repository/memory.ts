@@ -19,7 +19,9 @@ export class MemoryStore implements Store {
   }
 
   async put(key: string, body: Uint8Array, options: StoreOptions & {ifAbsent?: boolean} = {}): Promise<void> {
-    if (options.ifAbsent && (await this.has(key, options))) throw conflictingKey(key, this.url);
+    const isBelow = options.ifAbsent && ((await this.below?.has(key, options)) ?? false);
+    // With nothing awaited between looking and writing, of two who write at once one is refused.
+    if (options.ifAbsent && (isBelow || this.files.has(key))) throw conflictingKey(key, this.url);
     this.files.set(checkKey(key), {body: Uint8Array.from(body), modified: new Date()});
   }
 

@@ -10,6 +10,7 @@ import type {Repository} from '../repository/repository.ts';
 import type {Store} from '../repository/store.ts';
 import {type ProcessResult, runProcess} from '../std/process.ts';
 import {resolveTool} from '../tool/resolve.ts';
+import {initOnce} from './init-once.ts';
 import {type Environment, resticEnvironment} from './restic-environment.ts';
 import {CONFIG, watchStall} from './stall.ts';
 
@@ -66,7 +67,8 @@ export interface ResticOptions {
  */
 export async function openRestic(options: ResticOptions): Promise<Restic> {
   const {there, program, quick} = await connect(options);
-  if (!there) await quick(['init']);
+  const {store} = options.repository;
+  if (!there) await initOnce({store, init: () => quick(['init']), signal: options.signal});
   else {
     const opened = await quick(['cat', 'config', '--quiet', '--no-lock'], [1, 12]);
     if (opened.exitCode !== 0 && /wrong password/i.test(opened.stderr))
