@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {promisify} from 'node:util';
 import {afterAll, beforeAll, expect, test, vi} from 'vitest';
 import {z} from 'zod';
-import {applyObject, readObject} from '../../src/cluster/apply.ts';
+import {applyObject, patchObject, readObject} from '../../src/cluster/apply.ts';
 import {connectCluster} from '../../src/cluster/client.ts';
 import {CORE_TYPES} from '../../src/cluster/core-types.ts';
 import {discoverResources} from '../../src/cluster/discover.ts';
@@ -310,14 +310,8 @@ test('a recovery into a cluster that has the claims leaves what they hold, and s
 });
 
 test('a claim that is being resized is saved, and comes back in the size that was asked for', async () => {
-  const resizable = {
-    apiVersion: 'storage.k8s.io/v1',
-    kind: 'StorageClass',
-    metadata: {name: 'local-path'},
-    provisioner: 'rancher.io/local-path',
-    allowVolumeExpansion: true,
-  };
-  await applyObject(bed.cluster, CORE_TYPES.StorageClass, resizable);
+  const storageClass = {name: 'local-path'};
+  await patchObject(bed.cluster, CORE_TYPES.StorageClass, storageClass, {allowVolumeExpansion: true});
   const requests = {storage: '2Gi'};
   const larger = claimObject('shop', 'uploads', {resources: {requests}});
   const grown = await applyObject(bed.cluster, CORE_TYPES.PersistentVolumeClaim, larger);
