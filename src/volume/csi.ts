@@ -8,7 +8,7 @@ import {quantityOf} from '../cluster/quantity.ts';
 import {messageOf, PraError} from '../errors.ts';
 import {arrayAt, at, objectAt, stringAt} from '../std/json-at.ts';
 import {waitFor} from '../std/wait.ts';
-import {dropSnapshot, letGo} from './drop-snapshot.ts';
+import {dropSnapshot, letCloneGo, letGo} from './drop-snapshot.ts';
 import type {Identity} from './mover/identity.ts';
 import {moverLabels, moverName} from './mover/job.ts';
 import {Mover} from './mover/mover.ts';
@@ -129,10 +129,17 @@ export async function cutSnapshot(
       },
       {signal},
     );
+    let isLetGo = csi.keep;
     const waited = {name, namespace, of, timeoutMs: csi.timeoutMs, signal};
-    // As soon as it is known what to let go: nobody else would, if this run were killed.
-    if (!csi.keep) await letGo(cluster, await untilBound(cluster, waited), signal);
-    const cut = await untilCut(cluster, waited);
+    const cut = await untilSnapshot(cluster, waited, 'be taken', async snapshot => {
+      const content = contentOf(snapshot);
+      if (content === undefined) return undefined;
+      // As soon as it is known what to let go: nobody else would, if this run were killed.
+      if (!isLetGo) await letGo(cluster, content, signal);
+      isLetGo = true;
+      const cutAt = stringAt(snapshot, 'status', 'creationTime');
+      return cutAt === undefined ? undefined : {content, cutAt};
+    });
     return {name, snapshotClass, mover, clone: name, ...cut};
   } catch (error) {
     const given = {name, namespace, mover, keep: false, timeoutMs: GIVEN_UP_TIMEOUT_MS};
@@ -150,28 +157,18 @@ interface Waited {
   signal: AbortSignal;
 }
 
-const untilBound = (cluster: Cluster, waited: Waited): Promise<string> =>
-  untilSnapshot(cluster, waited, 'be taken', contentOf);
-
-const untilCut = (cluster: Cluster, waited: Waited): Promise<{content: string; cutAt: string | undefined}> =>
-  untilSnapshot(cluster, waited, 'be taken', snapshot => {
-    const content = contentOf(snapshot);
-    const cutAt = stringAt(snapshot, 'status', 'creationTime');
-    return content !== undefined && cutAt !== undefined ? {content, cutAt} : undefined;
-  });
-
 async function untilSnapshot<T>(
   cluster: Cluster,
   {name, namespace, of, timeoutMs, signal}: Waited,
   what: string,
-  read: (snapshot: KubeObject) => T | undefined,
+  read: (snapshot: KubeObject) => T | undefined | Promise<T | undefined>,
 ): Promise<T> {
   let seen: string | undefined;
   return waitFor(
     async () => {
       const snapshot = await readObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name, namespace}, {signal});
       if (!snapshot) throw failed(of, 'its VolumeSnapshot was deleted by somebody');
-      const found = read(snapshot);
+      const found = await read(snapshot);
       if (found !== undefined) return found;
       seen = stringAt(snapshot, 'status', 'error', 'message') ?? 'the driver has not answered yet';
       return undefined;
@@ -269,23 +266,3 @@ export const ownershipOf = (
 /** The driver of a volume; undefined when no CSI driver made it. */
 export const driverOf = (volume: KubeObject | undefined): string | undefined =>
   stringAt(objectAt(volume, 'spec', 'csi'), 'driver');
-
-/** With the policy Retain of its storage class, the disk of a clone would stay when the clone is deleted. */
-async function letCloneGo(
-  cluster: Cluster,
-  clone: {name: string; namespace: string},
-  signal: AbortSignal,
-): Promise<void> {
-  const claim = await readObject(cluster, CORE_TYPES.PersistentVolumeClaim, clone, {signal});
-  const name = stringAt(claim, 'spec', 'volumeName');
-  if (name === undefined) return;
-  const volume = await readObject(cluster, CORE_TYPES.PersistentVolume, {name}, {signal});
-  if (stringAt(volume, 'spec', 'persistentVolumeReclaimPolicy') !== 'Retain') return;
-  await patchObject(
-    cluster,
-    CORE_TYPES.PersistentVolume,
-    {name},
-    {spec: {persistentVolumeReclaimPolicy: 'Delete'}},
-    {signal},
-  );
-}

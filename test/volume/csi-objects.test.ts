@@ -1,0 +1,119 @@
+import {randomBytes} from 'node:crypto';
+import {mkdtemp, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {afterAll, afterEach, beforeAll, beforeEach, expect, test} from 'vitest';
+import {CORE_TYPES} from '../../src/cluster/core-types.ts';
+import type {KubeObject} from '../../src/cluster/object.ts';
+import {objectPath} from '../../src/cluster/resource-map.ts';
+import {openStore} from '../../src/repository/open.ts';
+import {initRepository} from '../../src/repository/repository.ts';
+import type {Json} from '../../src/std/json.ts';
+import {stringAt} from '../../src/std/json-at.ts';
+import {type CsiClaim, type CsiSettings, cutSnapshot} from '../../src/volume/csi.ts';
+import {dropSnapshot} from '../../src/volume/drop-snapshot.ts';
+import {ROOT} from '../../src/volume/mover/identity.ts';
+import {Mover} from '../../src/volume/mover/mover.ts';
+import {openRestic, type Restic} from '../../src/volume/restic.ts';
+import {type SaveClaimOptions, saveJob} from '../../src/volume/save-claim.ts';
+import {SNAPSHOT_TYPES} from '../../src/volume/snapshot-types.ts';
+import {StoreLink} from '../../src/volume/store-link.ts';
+import {errorOf} from '../bed/error-of.ts';
+import {type FakeApi, startFakeApi} from '../bed/fake-api.ts';
+import {claimObject, SETTINGS} from '../bed/volume-bed.ts';
+
+const {Job, PersistentVolume, PersistentVolumeClaim} = CORE_TYPES;
+const {VolumeSnapshotContent} = SNAPSHOT_TYPES;
+const namespace = 'shop';
+
+let dir: string;
+let restic: Restic;
+let api: FakeApi;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'pra-csi-objects-'));
+  const repository = await initRepository(await openStore(`file://${dir}/repository`), {passphrase: 'x'});
+  restic = await openRestic({repository, signal: new AbortController().signal});
+});
+afterAll(() => rm(dir, {recursive: true, force: true}));
+beforeEach(async () => {
+  api = await startFakeApi();
+});
+afterEach(() => api.stop());
+
+const object = (kind: string, name: string, spec: Record<string, Json>): KubeObject => ({
+  apiVersion: 'v1',
+  kind,
+  metadata: {name},
+  spec,
+});
+const csiClaim = (csi: Partial<CsiSettings> = {}): CsiClaim => ({
+  object: claimObject(namespace, 'orders'),
+  driver: 'csi.test',
+  csi: {timeoutMs: 5000, keep: false, ...csi},
+});
+const saving = (): SaveClaimOptions & {snapshotClass: string; identity: typeof ROOT} => ({
+  cluster: api.cluster,
+  link: new StoreLink({repository: restic.repository, store: restic.store, settings: SETTINGS}),
+  restic,
+  settings: SETTINGS,
+  run: randomBytes(4).toString('hex'),
+  signal: new AbortController().signal,
+  snapshotClass: 'gold',
+  identity: ROOT,
+});
+const createMover = () => {
+  const options = saving();
+  const job = saveJob({namespace, claim: 'orders', mounted: 'clone', placement: {}}, ROOT, options);
+  return Mover.create(api.cluster, job, {signal: options.signal});
+};
+
+/** Snapshots are bound to a content as soon as they are made, and cut as soon as `cutAt` is given. */
+function storage({boundAfterMs = 0, cutAt}: {boundAfterMs?: number; cutAt?: string}): void {
+  api.put(VolumeSnapshotContent, object('VolumeSnapshotContent', 'content', {deletionPolicy: 'Retain'}));
+  const bind = (snapshot: KubeObject) => {
+    snapshot.status = {
+      boundVolumeSnapshotContentName: 'content',
+      ...(cutAt === undefined ? {} : {creationTime: cutAt}),
+    };
+  };
+  api.created = made => {
+    if (made.kind === 'VolumeSnapshot') setTimeout(() => bind(made), boundAfterMs);
+  };
+}
+
+test('the disk of a clone whose pod never ran is let go of before the clone goes with its Job', async () => {
+  const mover = await createMover();
+  api.put(PersistentVolume, object('PersistentVolume', 'disk', {persistentVolumeReclaimPolicy: 'Retain'}));
+  api.put(PersistentVolumeClaim, claimObject(namespace, 'clone', {volumeName: 'disk'}));
+  api.changes = [];
+  await dropSnapshot(api.cluster, {name: 'clone', namespace, mover, keep: false});
+  expect(stringAt(api.get(PersistentVolume, {name: 'disk'}), 'spec', 'persistentVolumeReclaimPolicy')).toBe(
+    'Delete',
+  );
+  expect(api.changes.slice(0, 2)).toEqual([
+    `PATCH ${objectPath(PersistentVolume, {name: 'disk'})}`,
+    `DELETE ${objectPath(Job, {namespace, name: mover.job})}`,
+  ]);
+});
+
+test('a disk that cannot be let go of is told, and keeps nothing else from going', async () => {
+  const mover = await createMover();
+  api.put(PersistentVolume, object('PersistentVolume', 'disk', {persistentVolumeReclaimPolicy: 'Retain'}));
+  api.put(PersistentVolumeClaim, claimObject(namespace, 'clone', {volumeName: 'disk'}));
+  api.before = line => (line.startsWith('PATCH') ? 403 : undefined);
+  const error = await errorOf(dropSnapshot(api.cluster, {name: 'clone', namespace, mover, keep: false}));
+  expect(error.why).toContain('cannot change PersistentVolume disk');
+  expect(api.get(PersistentVolumeClaim, {namespace, name: 'clone'})).toBeUndefined();
+  expect(api.get(Job, {namespace, name: mover.job})).toBeUndefined();
+});
+
+test('the storage system has its time once, however it divides it', async () => {
+  storage({boundAfterMs: 1500});
+  const began = performance.now();
+  const error = await errorOf(cutSnapshot(csiClaim({timeoutMs: 2000}), saving()));
+  expect(performance.now() - began).toBeLessThan(3000);
+  expect(error.why).toContain('to be taken after 2.0s');
+  expect(api.get(VolumeSnapshotContent, {name: 'content'})).toBeUndefined();
+  expect(api.changes.filter(line => line.startsWith('PATCH'))).not.toEqual([]);
+});
