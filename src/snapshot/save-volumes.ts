@@ -11,6 +11,7 @@ import {
   chooseSnapshotClass,
   cloneSnapshot,
   cutSnapshot,
+  keepSnapshot,
   ownershipOf,
 } from '../volume/csi.ts';
 import {dropSnapshot} from '../volume/drop-snapshot.ts';
@@ -52,16 +53,20 @@ export interface SaveVolumesOptions {
 
 /** Dumps that are taken at the same time. */
 const DUMPS = 2;
+const KEEP_TIMEOUT_MS = 60_000;
 
 interface Cut {
   request: ClaimRequest;
   claim: CsiClaim;
   snapshot: CutSnapshot;
+  /** A record that counts names it. */
+  isKept: boolean;
 }
 
 /**
  * Saves the data of volumes in two parts: `whileQuiet` takes CSI snapshots, all at once, dumps, and reads files, as long as
- * hooks keep applications still; `afterwards` moves what the CSI snapshots hold. `end` removes what is left of them.
+ * hooks keep applications still; `afterwards` moves what the CSI snapshots hold. `keep` has those stay that are to, and `end`
+ * removes the others.
  */
 export class VolumeSaving {
   readonly #options: SaveVolumesOptions;
@@ -71,7 +76,6 @@ export class VolumeSaving {
   /** Pods that run already and wait for their turn. */
   readonly #early = new Map<ClaimRequest, Mover>();
   readonly #records: VolumeRecord[] = [];
-  #isDone = false;
 
   constructor(options: SaveVolumesOptions) {
     this.#options = options;
@@ -136,9 +140,27 @@ export class VolumeSaving {
     await this.#pooled(this.#cuts, async cut => {
       this.#records.push(await this.#move(cut));
     });
-    this.#isDone = true;
     const order = (record: VolumeRecord) => `${record.namespace}/${record.pvcs[0] ?? ''} ${record.method}`;
     return this.#records.sort((a, b) => (order(a) < order(b) ? -1 : 1));
+  }
+
+  /**
+   * Has the CSI snapshots stay that are to be kept. Called when the snapshot that names them exists: before, they go at the end
+   * as the others do. Not reached by the abort of a run; what could not be kept is told.
+   */
+  async keep(): Promise<void> {
+    const signal = AbortSignal.timeout(KEEP_TIMEOUT_MS);
+    const kept = this.#cuts.filter(({claim}) => claim.csi.keep);
+    await Promise.all(
+      kept.map(async cut => {
+        try {
+          await keepSnapshot(this.#options.cluster, cut.snapshot, signal);
+          cut.isKept = true;
+        } catch (error) {
+          this.#note(`VolumeSnapshot ${cut.snapshot.name} could not be kept: ${messageOf(error)}`);
+        }
+      }),
+    );
   }
 
   /** Not reached by the abort of a run. What could not be removed is told, and goes with its Job. */
@@ -148,13 +170,11 @@ export class VolumeSaving {
       ...[...this.#early.values()].map(mover =>
         mover.close().catch((error: unknown) => this.#note(messageOf(error))),
       ),
-      ...this.#cuts.map(({snapshot: {name, mover}, claim}) => {
-        // What no record names is kept for nobody.
-        const keep = claim.csi.keep && this.#isDone;
-        return dropSnapshot(cluster, {name, namespace: mover.namespace, mover, keep}).catch(
-          (error: unknown) => this.#note(messageOf(error)),
-        );
-      }),
+      ...this.#cuts.map(({snapshot: {name, mover}, isKept: keep}) =>
+        dropSnapshot(cluster, {name, namespace: mover.namespace, mover, keep}).catch((error: unknown) =>
+          this.#note(messageOf(error)),
+        ),
+      ),
     ]);
   }
 
@@ -170,7 +190,7 @@ export class VolumeSaving {
         const [identity = ROOT] = identitiesOf(request, this.#engine.settings);
         const options = {...this.#save(request), snapshotClass: classes.get(request) ?? '', identity};
         const snapshot = await cutSnapshot(claim, options);
-        this.#cuts.push({request, claim, snapshot});
+        this.#cuts.push({request, claim, snapshot, isKept: false});
         this.#note(`${objectRef(request.object)}: a snapshot was taken by ${claim.driver}`);
       }),
     );
@@ -193,7 +213,7 @@ export class VolumeSaving {
     const {namespace = ''} = request.object.metadata;
     const options = this.#save(request);
     await cloneSnapshot(claim, snapshot, options);
-    const ownership = ownershipOf(cluster, namespace, snapshot, claim.csi.keep, signal);
+    const ownership = ownershipOf(cluster, namespace, snapshot, signal);
     const saved = await this.#saved(request, snapshot.clone, ownership);
     return {
       ...recordOf(request, saved),

@@ -3,7 +3,7 @@ import type {Cluster} from '../cluster/client.ts';
 import {isApiError} from '../cluster/client.ts';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {listAll} from '../cluster/list.ts';
-import type {KubeObject} from '../cluster/object.ts';
+import type {KubeObject, OwnerReference} from '../cluster/object.ts';
 import {quantityOf} from '../cluster/quantity.ts';
 import {messageOf, PraError} from '../errors.ts';
 import {arrayAt, at, objectAt, stringAt} from '../std/json-at.ts';
@@ -25,7 +25,7 @@ export interface CsiSettings {
   snapshotClass?: string | undefined;
   /** For a snapshot to be ready. */
   timeoutMs: number;
-  /** The VolumeSnapshot stays in the source. */
+  /** The VolumeSnapshot stays in the source, once a record names it. */
   keep: boolean;
 }
 
@@ -44,6 +44,8 @@ export interface CutSnapshot {
   mover: Mover;
   clone: string;
   content: string;
+  /** Of the content, as its class wants it; known of one that is to be kept. */
+  deletionPolicy: string | undefined;
 }
 
 /**
@@ -124,28 +126,52 @@ export async function cutSnapshot(
       {
         apiVersion: `${GROUP}/v1`,
         kind: 'VolumeSnapshot',
-        metadata: {name, namespace, labels, ...(csi.keep ? {} : {ownerReferences: [mover.owner]})},
+        metadata: {name, namespace, labels, ownerReferences: [mover.owner]},
         spec: {volumeSnapshotClassName: snapshotClass, source: {persistentVolumeClaimName: of}},
       },
       {signal},
     );
-    let isLetGo = csi.keep;
+    let isLetGo = false;
+    let deletionPolicy: string | undefined;
     const waited = {name, namespace, of, timeoutMs: csi.timeoutMs, signal};
     const cut = await untilSnapshot(cluster, waited, 'be taken', async snapshot => {
       const content = contentOf(snapshot);
       if (content === undefined) return undefined;
-      // As soon as it is known what to let go: nobody else would, if this run were killed.
-      if (!isLetGo) await letGo(cluster, content, signal);
-      isLetGo = true;
+      if (!isLetGo) {
+        if (csi.keep) deletionPolicy = await deletionPolicyOf(cluster, content, signal);
+        // As soon as it is known what to let go: nobody else would, if this run were killed.
+        await letGo(cluster, content, signal);
+        isLetGo = true;
+      }
       const cutAt = stringAt(snapshot, 'status', 'creationTime');
       return cutAt === undefined ? undefined : {content, cutAt};
     });
-    return {name, snapshotClass, mover, clone: name, ...cut};
+    return {name, snapshotClass, mover, clone: name, deletionPolicy, ...cut};
   } catch (error) {
     const given = {name, namespace, mover, keep: false, timeoutMs: GIVEN_UP_TIMEOUT_MS};
     await dropSnapshot(cluster, given).catch((leak: unknown) => options.onMessage?.(messageOf(leak)));
     throw error;
   }
+}
+
+const deletionPolicyOf = async (cluster: Cluster, name: string, signal: AbortSignal) =>
+  stringAt(
+    await readObject(cluster, SNAPSHOT_TYPES.VolumeSnapshotContent, {name}, {signal}),
+    'spec',
+    'deletionPolicy',
+  );
+
+/** Has a snapshot stay that is there for good: it goes with no Job any more, and its content is as its class wants it. */
+export async function keepSnapshot(
+  cluster: Cluster,
+  {name, mover, content, deletionPolicy}: CutSnapshot,
+  signal: AbortSignal,
+): Promise<void> {
+  const {VolumeSnapshot, VolumeSnapshotContent} = SNAPSHOT_TYPES;
+  const free = {metadata: {ownerReferences: null}};
+  await patchObject(cluster, VolumeSnapshot, {name, namespace: mover.namespace}, free, {signal});
+  if (deletionPolicy !== undefined)
+    await patchObject(cluster, VolumeSnapshotContent, {name: content}, {spec: {deletionPolicy}}, {signal});
 }
 
 interface Waited {
@@ -243,25 +269,30 @@ export async function cloneSnapshot(
 }
 
 /** Has what was made for a snapshot go with another mover than the first. */
-export const ownershipOf = (
+export function ownershipOf(
   cluster: Cluster,
   namespace: string,
   cut: CutSnapshot,
-  keep: boolean,
   signal: AbortSignal,
-): Ownership => ({
-  first: cut.mover,
-  started: () => letCloneGo(cluster, {name: cut.clone, namespace}, signal),
-  adopt: async mover => {
-    const owned = {metadata: {ownerReferences: [mover.owner]}};
-    await patchObject(cluster, CORE_TYPES.PersistentVolumeClaim, {name: cut.clone, namespace}, owned, {
-      signal,
-    });
-    if (!keep)
-      await patchObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name: cut.name, namespace}, owned, {signal});
-    cut.mover = mover;
-  },
-});
+): Ownership {
+  const belongTo = async (...ownerReferences: OwnerReference[]) => {
+    const owned = {metadata: {ownerReferences}};
+    const clone = {name: cut.clone, namespace};
+    await patchObject(cluster, CORE_TYPES.PersistentVolumeClaim, clone, owned, {signal});
+    await patchObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name: cut.name, namespace}, owned, {signal});
+  };
+  return {
+    first: cut.mover,
+    started: () => letCloneGo(cluster, {name: cut.clone, namespace}, signal),
+    adopt: async mover => {
+      // To both at first: when that is only half done, the new one goes, and what belonged to it alone would go with it.
+      await belongTo(cut.mover.owner, mover.owner);
+      cut.mover = mover;
+      // The garbage collector takes off what is left of the old one when its Job is gone.
+      await belongTo(mover.owner).catch(() => undefined);
+    },
+  };
+}
 
 /** The driver of a volume; undefined when no CSI driver made it. */
 export const driverOf = (volume: KubeObject | undefined): string | undefined =>

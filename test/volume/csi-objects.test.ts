@@ -10,7 +10,13 @@ import {openStore} from '../../src/repository/open.ts';
 import {initRepository} from '../../src/repository/repository.ts';
 import type {Json} from '../../src/std/json.ts';
 import {stringAt} from '../../src/std/json-at.ts';
-import {type CsiClaim, type CsiSettings, cutSnapshot} from '../../src/volume/csi.ts';
+import {
+  type CsiClaim,
+  type CsiSettings,
+  cutSnapshot,
+  keepSnapshot,
+  ownershipOf,
+} from '../../src/volume/csi.ts';
 import {dropSnapshot} from '../../src/volume/drop-snapshot.ts';
 import {ROOT} from '../../src/volume/mover/identity.ts';
 import {Mover} from '../../src/volume/mover/mover.ts';
@@ -23,7 +29,7 @@ import {type FakeApi, startFakeApi} from '../bed/fake-api.ts';
 import {claimObject, SETTINGS} from '../bed/volume-bed.ts';
 
 const {Job, PersistentVolume, PersistentVolumeClaim} = CORE_TYPES;
-const {VolumeSnapshotContent} = SNAPSHOT_TYPES;
+const {VolumeSnapshot, VolumeSnapshotContent} = SNAPSHOT_TYPES;
 const namespace = 'shop';
 
 let dir: string;
@@ -116,4 +122,48 @@ test('the storage system has its time once, however it divides it', async () => 
   expect(error.why).toContain('to be taken after 2.0s');
   expect(api.get(VolumeSnapshotContent, {name: 'content'})).toBeUndefined();
   expect(api.changes.filter(line => line.startsWith('PATCH'))).not.toEqual([]);
+});
+
+test('a snapshot that is to be kept belongs to its Job until it counts, and then to nobody', async () => {
+  storage({cutAt: '2026-01-01T00:00:00Z'});
+  const cut = await cutSnapshot(csiClaim({keep: true}), saving());
+  const about = {namespace, name: cut.name};
+  const policy = () => stringAt(api.get(VolumeSnapshotContent, {name: 'content'}), 'spec', 'deletionPolicy');
+  expect(api.get(VolumeSnapshot, about)?.metadata.ownerReferences).toEqual([cut.mover.owner]);
+  expect(policy()).toBe('Delete');
+  await keepSnapshot(api.cluster, cut, new AbortController().signal);
+  expect(api.get(VolumeSnapshot, about)?.metadata.ownerReferences).toBeUndefined();
+  expect(policy()).toBe('Retain');
+});
+
+test('what is handed over belongs to both movers until all of it is, however far that comes', async () => {
+  storage({cutAt: '2026-01-01T00:00:00Z'});
+  const cut = await cutSnapshot(csiClaim(), saving());
+  const about = {namespace, name: cut.name};
+  api.put(PersistentVolumeClaim, {
+    ...claimObject(namespace, cut.clone),
+    metadata: {...about, ownerReferences: [cut.mover.owner]},
+  });
+  const owners = () =>
+    [PersistentVolumeClaim, VolumeSnapshot].map(type => api.get(type, about)?.metadata.ownerReferences);
+  const {adopt} = ownershipOf(api.cluster, namespace, cut, new AbortController().signal);
+  const [first, second, third] = [cut.mover, await createMover(), await createMover()];
+  api.before = line => (line === `PATCH ${objectPath(VolumeSnapshot, about)}` ? 403 : undefined);
+  await errorOf(adopt?.(second) ?? Promise.resolve());
+  expect(owners()).toEqual([[first.owner, second.owner], [first.owner]]);
+  expect(cut.mover).toBe(first);
+  let patches = 0;
+  api.before = line => {
+    if (line.startsWith('PATCH')) patches += 1;
+    return patches > 2 ? 403 : undefined;
+  };
+  await adopt?.(third);
+  expect(owners()).toEqual([
+    [first.owner, third.owner],
+    [first.owner, third.owner],
+  ]);
+  expect(cut.mover).toBe(third);
+  api.before = () => undefined;
+  await adopt?.(second);
+  expect(owners()).toEqual([[second.owner], [second.owner]]);
 });
