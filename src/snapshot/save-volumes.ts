@@ -18,7 +18,7 @@ import {dropSnapshot} from '../volume/drop-snapshot.ts';
 import {type DumpRequest, dumpVolume, type Exec} from '../volume/dump.ts';
 import {ROOT} from '../volume/mover/identity.ts';
 import {Mover} from '../volume/mover/mover.ts';
-import type {MoverSettings} from '../volume/mover/settings.ts';
+import {type MoverSettings, startingWithin} from '../volume/mover/settings.ts';
 import {NodePool} from '../volume/node-pool.ts';
 import {VolumeMeter} from '../volume/progress.ts';
 import type {Restic} from '../volume/restic.ts';
@@ -76,6 +76,8 @@ export class VolumeSaving {
   /** Pods that run already and wait for their turn. */
   readonly #early = new Map<ClaimRequest, Mover>();
   readonly #records: VolumeRecord[] = [];
+  /** What failed first. */
+  #failure: {error: unknown} | undefined;
 
   constructor(options: SaveVolumesOptions) {
     this.#options = options;
@@ -107,7 +109,7 @@ export class VolumeSaving {
           signal.throwIfAborted();
           // Why it does not start is found out again, and told, when its turn comes.
           this.#early.delete(request);
-          await mover.close();
+          await mover.close().catch((error: unknown) => this.#note(messageOf(error)));
         });
       }),
     );
@@ -127,19 +129,13 @@ export class VolumeSaving {
     await this.#cut(plan.claims.filter(({method}) => method === 'csi'));
     const live = plan.claims.filter(({method}) => method === 'filesystem');
     await this.#side([
-      mapPool(plan.dumps, DUMPS, async request => {
-        this.#records.push(await this.#dump(request));
-      }),
-      this.#pooled(live, async request => {
-        this.#records.push(await this.#files(request));
-      }),
+      mapPool(plan.dumps, DUMPS, request => this.#record(() => this.#dump(request))),
+      this.#pooled(live, request => this.#record(() => this.#files(request))),
     ]);
   }
 
   async afterwards(): Promise<VolumeRecord[]> {
-    await this.#pooled(this.#cuts, async cut => {
-      this.#records.push(await this.#move(cut));
-    });
+    await this.#pooled(this.#cuts, cut => this.#record(() => this.#move(cut)));
     const order = (record: VolumeRecord) => `${record.namespace}/${record.pvcs[0] ?? ''} ${record.method}`;
     return this.#records.sort((a, b) => (order(a) < order(b) ? -1 : 1));
   }
@@ -185,10 +181,12 @@ export class VolumeSaving {
       return claim ? [{request, claim}] : [];
     });
     const classes = await this.#classesOf(requests);
+    if (claims.length === 0) return;
+    const turns = Math.ceil(claims.length / this.#engine.settings.parallel);
     await this.#side(
       claims.map(async ({request, claim}) => {
         const [identity = ROOT] = identitiesOf(request, this.#engine.settings);
-        const options = {...this.#save(request), snapshotClass: classes.get(request) ?? '', identity};
+        const options = {...this.#save(request), snapshotClass: classes.get(request) ?? '', identity, turns};
         const snapshot = await cutSnapshot(claim, options);
         this.#cuts.push({request, claim, snapshot, isKept: false});
         this.#note(`${objectRef(request.object)}: a snapshot was taken by ${claim.driver}`);
@@ -260,7 +258,9 @@ export class VolumeSaving {
 
   #save(request: ClaimRequest): SaveClaimOptions {
     const {cluster, run, signal, onEvent} = this.#options;
-    const {restic, settings} = this.#engine;
+    const {restic, settings: common} = this.#engine;
+    // Some storage copies a whole volume to make a clone of it.
+    const settings = request.csi ? startingWithin(common, request.csi.timeoutMs) : common;
     const volume = nameOf(request);
     return {
       cluster,
@@ -283,6 +283,20 @@ export class VolumeSaving {
         `nothing keeps the data of ${plan.dumps.length + plan.claims.length} volumes`,
       );
     return engine;
+  }
+
+  /**
+   * Saves a volume, unless another one has failed meanwhile: for nothing applications would be kept still then. What is under way
+   * may end, and what is told is what failed first.
+   */
+  async #record(save: () => Promise<VolumeRecord>): Promise<void> {
+    if (this.#failure) throw this.#failure.error;
+    try {
+      this.#records.push(await save());
+    } catch (error) {
+      this.#failure ??= {error};
+      throw this.#failure.error;
+    }
   }
 
   async #pooled<T extends ClaimRequest | Cut>(

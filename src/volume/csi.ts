@@ -48,6 +48,13 @@ export interface CutSnapshot {
   deletionPolicy: string | undefined;
 }
 
+export interface CutOptions extends SaveClaimOptions {
+  snapshotClass: string;
+  identity: Identity;
+  /** Until the clone of this claim is read, so many may be read one after another. */
+  turns: number;
+}
+
 /**
  * The class of VolumeSnapshots that is used for a driver: the one of the plan, else the driver's default, else its only one.
  * @throws PraError VOLUME_SAVE_FAILED that says which there are
@@ -103,11 +110,8 @@ export async function chooseSnapshotClass(
  * that is made belongs to the mover's Job, so that it goes with it also when nobody is there any more to delete it.
  * @throws PraError VOLUME_SAVE_FAILED with the words of the driver
  */
-export async function cutSnapshot(
-  claim: CsiClaim,
-  options: SaveClaimOptions & {snapshotClass: string; identity: Identity},
-): Promise<CutSnapshot> {
-  const {cluster, run, signal, snapshotClass} = options;
+export async function cutSnapshot(claim: CsiClaim, options: CutOptions): Promise<CutSnapshot> {
+  const {cluster, run, signal, snapshotClass, turns} = options;
   const {object, csi} = claim;
   const {name: of, namespace = ''} = object.metadata;
   const name = moverName({
@@ -117,7 +121,7 @@ export async function cutSnapshot(
     claims: [{name: of, path: claimPath(namespace, of)}],
   });
   const job = saveJob({namespace, claim: of, mounted: name, placement: {}}, options.identity, options);
-  const mover = await Mover.create(cluster, job, {signal});
+  const mover = await Mover.create(cluster, {...job, turns}, {signal});
   try {
     const labels = moverLabels({purpose: 'save', run});
     await createObject(

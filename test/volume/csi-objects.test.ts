@@ -13,6 +13,7 @@ import {stringAt} from '../../src/std/json-at.ts';
 import {
   type CsiClaim,
   type CsiSettings,
+  type CutOptions,
   cutSnapshot,
   keepSnapshot,
   ownershipOf,
@@ -21,7 +22,7 @@ import {dropSnapshot} from '../../src/volume/drop-snapshot.ts';
 import {ROOT} from '../../src/volume/mover/identity.ts';
 import {Mover} from '../../src/volume/mover/mover.ts';
 import {openRestic, type Restic} from '../../src/volume/restic.ts';
-import {type SaveClaimOptions, saveJob} from '../../src/volume/save-claim.ts';
+import {saveJob} from '../../src/volume/save-claim.ts';
 import {SNAPSHOT_TYPES} from '../../src/volume/snapshot-types.ts';
 import {StoreLink} from '../../src/volume/store-link.ts';
 import {errorOf} from '../bed/error-of.ts';
@@ -58,7 +59,7 @@ const csiClaim = (csi: Partial<CsiSettings> = {}): CsiClaim => ({
   driver: 'csi.test',
   csi: {timeoutMs: 5000, keep: false, ...csi},
 });
-const saving = (): SaveClaimOptions & {snapshotClass: string; identity: typeof ROOT} => ({
+const saving = (): CutOptions => ({
   cluster: api.cluster,
   link: new StoreLink({repository: restic.repository, store: restic.store, settings: SETTINGS}),
   restic,
@@ -67,6 +68,7 @@ const saving = (): SaveClaimOptions & {snapshotClass: string; identity: typeof R
   signal: new AbortController().signal,
   snapshotClass: 'gold',
   identity: ROOT,
+  turns: 1,
 });
 const createMover = () => {
   const options = saving();
