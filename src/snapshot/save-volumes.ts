@@ -1,5 +1,4 @@
 import type {Cluster} from '../cluster/client.ts';
-import {execInPod} from '../cluster/exec.ts';
 import {objectRef} from '../cluster/object.ts';
 import {messageOf, PraError} from '../errors.ts';
 import type {ClaimRecord, VolumeRecord} from '../repository/snapshot-root.ts';
@@ -32,6 +31,7 @@ import {
   saveJob,
 } from '../volume/save-claim.ts';
 import {StoreLink} from '../volume/store-link.ts';
+import {execWatched} from '../volume/watched-exec.ts';
 import type {SnapshotListener} from './event.ts';
 import {type ClaimRequest, csiClaimOf, type VolumePlan} from './volumes.ts';
 
@@ -244,7 +244,7 @@ export class VolumeSaving {
     const {cluster, run, signal, onEvent} = this.#options;
     const workload = `${request.namespace} ${request.workload}`;
     onEvent?.({type: 'volume', workload, state: 'started'});
-    const exec: Exec = execution => execInPod(cluster, {...execution, confirmEnd: true});
+    const exec: Exec = execution => execWatched(cluster, {...execution, confirmEnd: true});
     const record = await dumpVolume({
       exec,
       restic: this.#engine.restic,
