@@ -1,6 +1,5 @@
 import type {Cluster} from '../cluster/client.ts';
 import {CORE_TYPES} from '../cluster/core-types.ts';
-import {execInPod} from '../cluster/exec.ts';
 import {judgeHealth} from '../cluster/health.ts';
 import {listAll} from '../cluster/list.ts';
 import {PraError} from '../errors.ts';
@@ -9,6 +8,7 @@ import {workloadOf} from '../snapshot/workload-of.ts';
 import {formatBytes} from '../std/bytes.ts';
 import {waitFor} from '../std/wait.ts';
 import {restoreDump} from '../volume/dump.ts';
+import {execWatched} from '../volume/watched-exec.ts';
 import type {StepHandle} from './graph.ts';
 import type {DrillRun} from './run-state.ts';
 
@@ -45,7 +45,7 @@ async function restoreVolume(run: DrillRun, record: DumpRecord, step: StepHandle
   try {
     const {bytes, sha256Ok, durationMs} = await restoreDump({
       // A restore that fails at its beginning must end, however much data is still to come.
-      exec: request => execInPod(target, {...request, drainStdin: true}),
+      exec: request => execWatched(target, {...request, drainStdin: true}),
       restic: run.restic,
       record,
       pod,

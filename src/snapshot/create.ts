@@ -139,6 +139,7 @@ async function takePrepared(
   };
   await lock.confirm(signal);
   const written = await writeRoot(repository, root, {signal});
+  await saving.keep();
   await clearPending(repository, id);
   onEvent?.({type: 'done', id, excluded: capture.excluded});
   return written;

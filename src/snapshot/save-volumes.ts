@@ -1,5 +1,4 @@
 import type {Cluster} from '../cluster/client.ts';
-import {execInPod} from '../cluster/exec.ts';
 import {objectRef} from '../cluster/object.ts';
 import {messageOf, PraError} from '../errors.ts';
 import type {ClaimRecord, VolumeRecord} from '../repository/snapshot-root.ts';
@@ -11,13 +10,15 @@ import {
   chooseSnapshotClass,
   cloneSnapshot,
   cutSnapshot,
+  disownSnapshot,
+  keepSnapshot,
   ownershipOf,
 } from '../volume/csi.ts';
 import {dropSnapshot} from '../volume/drop-snapshot.ts';
 import {type DumpRequest, dumpVolume, type Exec} from '../volume/dump.ts';
 import {ROOT} from '../volume/mover/identity.ts';
 import {Mover} from '../volume/mover/mover.ts';
-import type {MoverSettings} from '../volume/mover/settings.ts';
+import {type MoverSettings, startingWithin} from '../volume/mover/settings.ts';
 import {NodePool} from '../volume/node-pool.ts';
 import {VolumeMeter} from '../volume/progress.ts';
 import type {Restic} from '../volume/restic.ts';
@@ -31,6 +32,7 @@ import {
   saveJob,
 } from '../volume/save-claim.ts';
 import {StoreLink} from '../volume/store-link.ts';
+import {execWatched} from '../volume/watched-exec.ts';
 import type {SnapshotListener} from './event.ts';
 import {type ClaimRequest, csiClaimOf, type VolumePlan} from './volumes.ts';
 
@@ -52,16 +54,20 @@ export interface SaveVolumesOptions {
 
 /** Dumps that are taken at the same time. */
 const DUMPS = 2;
+const KEEP_TIMEOUT_MS = 60_000;
 
 interface Cut {
   request: ClaimRequest;
   claim: CsiClaim;
   snapshot: CutSnapshot;
+  /** A record that counts names it. */
+  isKept: boolean;
 }
 
 /**
  * Saves the data of volumes in two parts: `whileQuiet` takes CSI snapshots, all at once, dumps, and reads files, as long as
- * hooks keep applications still; `afterwards` moves what the CSI snapshots hold. `end` removes what is left of them.
+ * hooks keep applications still; `afterwards` moves what the CSI snapshots hold. `keep` has those stay that are to, and `end`
+ * removes the others.
  */
 export class VolumeSaving {
   readonly #options: SaveVolumesOptions;
@@ -71,7 +77,8 @@ export class VolumeSaving {
   /** Pods that run already and wait for their turn. */
   readonly #early = new Map<ClaimRequest, Mover>();
   readonly #records: VolumeRecord[] = [];
-  #isDone = false;
+  /** What failed first. */
+  #failure: {error: unknown} | undefined;
 
   constructor(options: SaveVolumesOptions) {
     this.#options = options;
@@ -103,7 +110,7 @@ export class VolumeSaving {
           signal.throwIfAborted();
           // Why it does not start is found out again, and told, when its turn comes.
           this.#early.delete(request);
-          await mover.close();
+          await mover.close().catch((error: unknown) => this.#note(messageOf(error)));
         });
       }),
     );
@@ -123,22 +130,34 @@ export class VolumeSaving {
     await this.#cut(plan.claims.filter(({method}) => method === 'csi'));
     const live = plan.claims.filter(({method}) => method === 'filesystem');
     await this.#side([
-      mapPool(plan.dumps, DUMPS, async request => {
-        this.#records.push(await this.#dump(request));
-      }),
-      this.#pooled(live, async request => {
-        this.#records.push(await this.#files(request));
-      }),
+      mapPool(plan.dumps, DUMPS, request => this.#record(() => this.#dump(request))),
+      this.#pooled(live, request => this.#record(() => this.#files(request))),
     ]);
   }
 
   async afterwards(): Promise<VolumeRecord[]> {
-    await this.#pooled(this.#cuts, async cut => {
-      this.#records.push(await this.#move(cut));
-    });
-    this.#isDone = true;
+    await this.#pooled(this.#cuts, cut => this.#record(() => this.#move(cut)));
     const order = (record: VolumeRecord) => `${record.namespace}/${record.pvcs[0] ?? ''} ${record.method}`;
     return this.#records.sort((a, b) => (order(a) < order(b) ? -1 : 1));
+  }
+
+  /**
+   * Has the CSI snapshots stay that are to be kept. Called when the snapshot that names them exists: before, they go at the end
+   * as the others do. Not reached by the abort of a run; what could not be kept is told.
+   */
+  async keep(): Promise<void> {
+    const signal = AbortSignal.timeout(KEEP_TIMEOUT_MS);
+    const kept = this.#cuts.filter(({claim}) => claim.csi.keep);
+    await Promise.all(
+      kept.map(async cut => {
+        try {
+          await keepSnapshot(this.#options.cluster, cut.snapshot, signal);
+          cut.isKept = true;
+        } catch (error) {
+          this.#note(`VolumeSnapshot ${cut.snapshot.name} could not be kept: ${messageOf(error)}`);
+        }
+      }),
+    );
   }
 
   /** Not reached by the abort of a run. What could not be removed is told, and goes with its Job. */
@@ -148,13 +167,11 @@ export class VolumeSaving {
       ...[...this.#early.values()].map(mover =>
         mover.close().catch((error: unknown) => this.#note(messageOf(error))),
       ),
-      ...this.#cuts.map(({snapshot: {name, mover}, claim}) => {
-        // What no record names is kept for nobody.
-        const keep = claim.csi.keep && this.#isDone;
-        return dropSnapshot(cluster, {name, namespace: mover.namespace, mover, keep}).catch(
-          (error: unknown) => this.#note(messageOf(error)),
-        );
-      }),
+      ...this.#cuts.map(({snapshot: {name, mover}, isKept: keep}) =>
+        dropSnapshot(cluster, {name, namespace: mover.namespace, mover, keep}).catch((error: unknown) =>
+          this.#note(messageOf(error)),
+        ),
+      ),
     ]);
   }
 
@@ -165,12 +182,14 @@ export class VolumeSaving {
       return claim ? [{request, claim}] : [];
     });
     const classes = await this.#classesOf(requests);
+    if (claims.length === 0) return;
+    const turns = Math.ceil(claims.length / this.#engine.settings.parallel);
     await this.#side(
       claims.map(async ({request, claim}) => {
         const [identity = ROOT] = identitiesOf(request, this.#engine.settings);
-        const options = {...this.#save(request), snapshotClass: classes.get(request) ?? '', identity};
+        const options = {...this.#save(request), snapshotClass: classes.get(request) ?? '', identity, turns};
         const snapshot = await cutSnapshot(claim, options);
-        this.#cuts.push({request, claim, snapshot});
+        this.#cuts.push({request, claim, snapshot, isKept: false});
         this.#note(`${objectRef(request.object)}: a snapshot was taken by ${claim.driver}`);
       }),
     );
@@ -193,8 +212,9 @@ export class VolumeSaving {
     const {namespace = ''} = request.object.metadata;
     const options = this.#save(request);
     await cloneSnapshot(claim, snapshot, options);
-    const ownership = ownershipOf(cluster, namespace, snapshot, claim.csi.keep, signal);
+    const ownership = ownershipOf(cluster, namespace, snapshot, signal);
     const saved = await this.#saved(request, snapshot.clone, ownership);
+    if (claim.csi.keep) await disownSnapshot(cluster, snapshot, signal);
     return {
       ...recordOf(request, saved),
       snapshotClass: snapshot.snapshotClass,
@@ -226,7 +246,7 @@ export class VolumeSaving {
     const {cluster, run, signal, onEvent} = this.#options;
     const workload = `${request.namespace} ${request.workload}`;
     onEvent?.({type: 'volume', workload, state: 'started'});
-    const exec: Exec = execution => execInPod(cluster, {...execution, confirmEnd: true});
+    const exec: Exec = execution => execWatched(cluster, {...execution, confirmEnd: true});
     const record = await dumpVolume({
       exec,
       restic: this.#engine.restic,
@@ -240,7 +260,9 @@ export class VolumeSaving {
 
   #save(request: ClaimRequest): SaveClaimOptions {
     const {cluster, run, signal, onEvent} = this.#options;
-    const {restic, settings} = this.#engine;
+    const {restic, settings: common} = this.#engine;
+    // Some storage copies a whole volume to make a clone of it.
+    const settings = request.csi ? startingWithin(common, request.csi.timeoutMs) : common;
     const volume = nameOf(request);
     return {
       cluster,
@@ -263,6 +285,20 @@ export class VolumeSaving {
         `nothing keeps the data of ${plan.dumps.length + plan.claims.length} volumes`,
       );
     return engine;
+  }
+
+  /**
+   * Saves a volume, unless another one has failed meanwhile: for nothing applications would be kept still then. What is under way
+   * may end, and what is told is what failed first.
+   */
+  async #record(save: () => Promise<VolumeRecord>): Promise<void> {
+    if (this.#failure) throw this.#failure.error;
+    try {
+      this.#records.push(await save());
+    } catch (error) {
+      this.#failure ??= {error};
+      throw this.#failure.error;
+    }
   }
 
   async #pooled<T extends ClaimRequest | Cut>(

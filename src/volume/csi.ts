@@ -3,12 +3,12 @@ import type {Cluster} from '../cluster/client.ts';
 import {isApiError} from '../cluster/client.ts';
 import {CORE_TYPES} from '../cluster/core-types.ts';
 import {listAll} from '../cluster/list.ts';
-import type {KubeObject} from '../cluster/object.ts';
+import type {KubeObject, OwnerReference} from '../cluster/object.ts';
 import {quantityOf} from '../cluster/quantity.ts';
 import {messageOf, PraError} from '../errors.ts';
 import {arrayAt, at, objectAt, stringAt} from '../std/json-at.ts';
 import {waitFor} from '../std/wait.ts';
-import {dropSnapshot, letGo} from './drop-snapshot.ts';
+import {dropSnapshot, letCloneGo, letGo} from './drop-snapshot.ts';
 import type {Identity} from './mover/identity.ts';
 import {moverLabels, moverName} from './mover/job.ts';
 import {Mover} from './mover/mover.ts';
@@ -25,7 +25,7 @@ export interface CsiSettings {
   snapshotClass?: string | undefined;
   /** For a snapshot to be ready. */
   timeoutMs: number;
-  /** The VolumeSnapshot stays in the source. */
+  /** The VolumeSnapshot stays in the source, once a record names it. */
   keep: boolean;
 }
 
@@ -44,6 +44,15 @@ export interface CutSnapshot {
   mover: Mover;
   clone: string;
   content: string;
+  /** Of the content, as its class wants it; known of one that is to be kept. */
+  deletionPolicy: string | undefined;
+}
+
+export interface CutOptions extends SaveClaimOptions {
+  snapshotClass: string;
+  identity: Identity;
+  /** Until the clone of this claim is read, so many may be read one after another. */
+  turns: number;
 }
 
 /**
@@ -101,11 +110,8 @@ export async function chooseSnapshotClass(
  * that is made belongs to the mover's Job, so that it goes with it also when nobody is there any more to delete it.
  * @throws PraError VOLUME_SAVE_FAILED with the words of the driver
  */
-export async function cutSnapshot(
-  claim: CsiClaim,
-  options: SaveClaimOptions & {snapshotClass: string; identity: Identity},
-): Promise<CutSnapshot> {
-  const {cluster, run, signal, snapshotClass} = options;
+export async function cutSnapshot(claim: CsiClaim, options: CutOptions): Promise<CutSnapshot> {
+  const {cluster, run, signal, snapshotClass, turns} = options;
   const {object, csi} = claim;
   const {name: of, namespace = ''} = object.metadata;
   const name = moverName({
@@ -115,7 +121,7 @@ export async function cutSnapshot(
     claims: [{name: of, path: claimPath(namespace, of)}],
   });
   const job = saveJob({namespace, claim: of, mounted: name, placement: {}}, options.identity, options);
-  const mover = await Mover.create(cluster, job, {signal});
+  const mover = await Mover.create(cluster, {...job, turns}, {signal});
   try {
     const labels = moverLabels({purpose: 'save', run});
     await createObject(
@@ -124,21 +130,61 @@ export async function cutSnapshot(
       {
         apiVersion: `${GROUP}/v1`,
         kind: 'VolumeSnapshot',
-        metadata: {name, namespace, labels, ...(csi.keep ? {} : {ownerReferences: [mover.owner]})},
+        metadata: {name, namespace, labels, ownerReferences: [mover.owner]},
         spec: {volumeSnapshotClassName: snapshotClass, source: {persistentVolumeClaimName: of}},
       },
       {signal},
     );
+    let isLetGo = false;
+    let deletionPolicy: string | undefined;
     const waited = {name, namespace, of, timeoutMs: csi.timeoutMs, signal};
-    // As soon as it is known what to let go: nobody else would, if this run were killed.
-    if (!csi.keep) await letGo(cluster, await untilBound(cluster, waited), signal);
-    const cut = await untilCut(cluster, waited);
-    return {name, snapshotClass, mover, clone: name, ...cut};
+    const cut = await untilSnapshot(cluster, waited, 'be taken', async snapshot => {
+      const content = contentOf(snapshot);
+      if (content === undefined) return undefined;
+      if (!isLetGo) {
+        if (csi.keep) deletionPolicy = await deletionPolicyOf(cluster, content, signal);
+        // As soon as it is known what to let go: nobody else would, if this run were killed.
+        await letGo(cluster, content, signal);
+        isLetGo = true;
+      }
+      const cutAt = stringAt(snapshot, 'status', 'creationTime');
+      return cutAt === undefined ? undefined : {content, cutAt};
+    });
+    return {name, snapshotClass, mover, clone: name, deletionPolicy, ...cut};
   } catch (error) {
     const given = {name, namespace, mover, keep: false, timeoutMs: GIVEN_UP_TIMEOUT_MS};
     await dropSnapshot(cluster, given).catch((leak: unknown) => options.onMessage?.(messageOf(leak)));
     throw error;
   }
+}
+
+const deletionPolicyOf = async (cluster: Cluster, name: string, signal: AbortSignal) =>
+  stringAt(
+    await readObject(cluster, SNAPSHOT_TYPES.VolumeSnapshotContent, {name}, {signal}),
+    'spec',
+    'deletionPolicy',
+  );
+
+/** Has a snapshot no longer go with its Job, which ends some time after the data was moved. Whoever gives it up deletes it. */
+export async function disownSnapshot(
+  cluster: Cluster,
+  {name, mover}: CutSnapshot,
+  signal: AbortSignal,
+): Promise<void> {
+  const free = {metadata: {ownerReferences: null}};
+  const about = {name, namespace: mover.namespace};
+  await patchObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, about, free, {signal});
+}
+
+/** Has a snapshot stay for good: its content is as its class wants it. */
+export async function keepSnapshot(
+  cluster: Cluster,
+  {content, deletionPolicy}: CutSnapshot,
+  signal: AbortSignal,
+): Promise<void> {
+  if (deletionPolicy === undefined) return;
+  const {VolumeSnapshotContent} = SNAPSHOT_TYPES;
+  await patchObject(cluster, VolumeSnapshotContent, {name: content}, {spec: {deletionPolicy}}, {signal});
 }
 
 interface Waited {
@@ -150,28 +196,18 @@ interface Waited {
   signal: AbortSignal;
 }
 
-const untilBound = (cluster: Cluster, waited: Waited): Promise<string> =>
-  untilSnapshot(cluster, waited, 'be taken', contentOf);
-
-const untilCut = (cluster: Cluster, waited: Waited): Promise<{content: string; cutAt: string | undefined}> =>
-  untilSnapshot(cluster, waited, 'be taken', snapshot => {
-    const content = contentOf(snapshot);
-    const cutAt = stringAt(snapshot, 'status', 'creationTime');
-    return content !== undefined && cutAt !== undefined ? {content, cutAt} : undefined;
-  });
-
 async function untilSnapshot<T>(
   cluster: Cluster,
   {name, namespace, of, timeoutMs, signal}: Waited,
   what: string,
-  read: (snapshot: KubeObject) => T | undefined,
+  read: (snapshot: KubeObject) => T | undefined | Promise<T | undefined>,
 ): Promise<T> {
   let seen: string | undefined;
   return waitFor(
     async () => {
       const snapshot = await readObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name, namespace}, {signal});
       if (!snapshot) throw failed(of, 'its VolumeSnapshot was deleted by somebody');
-      const found = read(snapshot);
+      const found = await read(snapshot);
       if (found !== undefined) return found;
       seen = stringAt(snapshot, 'status', 'error', 'message') ?? 'the driver has not answered yet';
       return undefined;
@@ -246,46 +282,31 @@ export async function cloneSnapshot(
 }
 
 /** Has what was made for a snapshot go with another mover than the first. */
-export const ownershipOf = (
+export function ownershipOf(
   cluster: Cluster,
   namespace: string,
   cut: CutSnapshot,
-  keep: boolean,
   signal: AbortSignal,
-): Ownership => ({
-  first: cut.mover,
-  started: () => letCloneGo(cluster, {name: cut.clone, namespace}, signal),
-  adopt: async mover => {
-    const owned = {metadata: {ownerReferences: [mover.owner]}};
-    await patchObject(cluster, CORE_TYPES.PersistentVolumeClaim, {name: cut.clone, namespace}, owned, {
-      signal,
-    });
-    if (!keep)
-      await patchObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name: cut.name, namespace}, owned, {signal});
-    cut.mover = mover;
-  },
-});
+): Ownership {
+  const belongTo = async (...ownerReferences: OwnerReference[]) => {
+    const owned = {metadata: {ownerReferences}};
+    const clone = {name: cut.clone, namespace};
+    await patchObject(cluster, CORE_TYPES.PersistentVolumeClaim, clone, owned, {signal});
+    await patchObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name: cut.name, namespace}, owned, {signal});
+  };
+  return {
+    first: cut.mover,
+    started: () => letCloneGo(cluster, {name: cut.clone, namespace}, signal),
+    adopt: async mover => {
+      // To both at first: when that is only half done, the new one goes, and what belonged to it alone would go with it.
+      await belongTo(cut.mover.owner, mover.owner);
+      cut.mover = mover;
+      // The garbage collector takes off what is left of the old one when its Job is gone.
+      await belongTo(mover.owner).catch(() => undefined);
+    },
+  };
+}
 
 /** The driver of a volume; undefined when no CSI driver made it. */
 export const driverOf = (volume: KubeObject | undefined): string | undefined =>
   stringAt(objectAt(volume, 'spec', 'csi'), 'driver');
-
-/** With the policy Retain of its storage class, the disk of a clone would stay when the clone is deleted. */
-async function letCloneGo(
-  cluster: Cluster,
-  clone: {name: string; namespace: string},
-  signal: AbortSignal,
-): Promise<void> {
-  const claim = await readObject(cluster, CORE_TYPES.PersistentVolumeClaim, clone, {signal});
-  const name = stringAt(claim, 'spec', 'volumeName');
-  if (name === undefined) return;
-  const volume = await readObject(cluster, CORE_TYPES.PersistentVolume, {name}, {signal});
-  if (stringAt(volume, 'spec', 'persistentVolumeReclaimPolicy') !== 'Retain') return;
-  await patchObject(
-    cluster,
-    CORE_TYPES.PersistentVolume,
-    {name},
-    {spec: {persistentVolumeReclaimPolicy: 'Delete'}},
-    {signal},
-  );
-}

@@ -30,16 +30,13 @@ export async function dropSnapshot(
 ): Promise<void> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
+    // The clone goes with the Job, so that its disk is let go of before: for a pod that never ran nobody has done so.
+    const [clone] = await Promise.allSettled([letCloneGo(cluster, {name, namespace}, signal)]);
     const snapshot = keep ? undefined : await boundSoon(cluster, {name, namespace}, signal);
     await mover.close();
     await deleteObject(cluster, CORE_TYPES.PersistentVolumeClaim, {name, namespace}, {signal});
-    if (keep) return;
-    await deleteObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, {name, namespace}, {signal});
-    const isThere = async (type: ResourceType) =>
-      (await readObject(cluster, type, {name, namespace}, {signal})) !== undefined;
-    while (await isThere(SNAPSHOT_TYPES.VolumeSnapshot)) await sleep(200, signal);
-    if (snapshot) await dropContent(cluster, snapshot, signal);
-    while (await isThere(CORE_TYPES.PersistentVolumeClaim)) await sleep(200, signal);
+    if (!keep) await dropCut(cluster, {name, namespace}, snapshot, signal);
+    if (clone.status === 'rejected') throw clone.reason;
   } catch (error) {
     throw new PraError(
       'VOLUME_SAVE_FAILED',
@@ -55,6 +52,20 @@ export async function dropSnapshot(
   }
 }
 
+async function dropCut(
+  cluster: Cluster,
+  about: ObjectName,
+  snapshot: KubeObject | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  await deleteObject(cluster, SNAPSHOT_TYPES.VolumeSnapshot, about, {signal});
+  const isThere = async (type: ResourceType) =>
+    (await readObject(cluster, type, about, {signal})) !== undefined;
+  while (await isThere(SNAPSHOT_TYPES.VolumeSnapshot)) await sleep(200, signal);
+  if (snapshot) await dropContent(cluster, snapshot, signal);
+  while (await isThere(CORE_TYPES.PersistentVolumeClaim)) await sleep(200, signal);
+}
+
 /** With the policy Retain the storage would keep what nobody knows of any more. */
 export const letGo = (cluster: Cluster, name: string, signal: AbortSignal) =>
   patchObject(
@@ -64,6 +75,26 @@ export const letGo = (cluster: Cluster, name: string, signal: AbortSignal) =>
     {spec: {deletionPolicy: 'Delete'}},
     {signal},
   );
+
+/** With the policy Retain of its storage class, the disk of a clone would stay when the clone is deleted. */
+export async function letCloneGo(
+  cluster: Cluster,
+  clone: {name: string; namespace: string},
+  signal: AbortSignal,
+): Promise<void> {
+  const claim = await readObject(cluster, CORE_TYPES.PersistentVolumeClaim, clone, {signal});
+  const name = stringAt(claim, 'spec', 'volumeName');
+  if (name === undefined) return;
+  const volume = await readObject(cluster, CORE_TYPES.PersistentVolume, {name}, {signal});
+  if (stringAt(volume, 'spec', 'persistentVolumeReclaimPolicy') !== 'Retain') return;
+  await patchObject(
+    cluster,
+    CORE_TYPES.PersistentVolume,
+    {name},
+    {spec: {persistentVolumeReclaimPolicy: 'Delete'}},
+    {signal},
+  );
+}
 
 /**
  * Waits a moment for a snapshot that was just asked for: what its controller is about to make for one that is deleted,

@@ -1,6 +1,6 @@
 import {PassThrough, type Readable, type Writable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
-import {PraError} from '../errors.ts';
+import {messageOf, PraError} from '../errors.ts';
 import type {DumpRecord} from '../repository/snapshot-root.ts';
 import type {Restic} from './restic.ts';
 
@@ -61,12 +61,7 @@ export async function dumpVolume(options: {
       const shown =
         error instanceof PraError && error.code === 'VOLUME_DUMP_FAILED'
           ? error
-          : failed(
-              request,
-              'it could not be run to its end',
-              String(error instanceof Error ? error.message : error),
-              error,
-            );
+          : failed(request, 'it could not be run to its end', wordsOf(error), error);
       held.destroy(shown);
       throw shown;
     }
@@ -179,16 +174,13 @@ function byHand({namespace, pod, container, command}: DumpRequest): string {
     : `try it by hand: ${kubectl('-n')} ${command.join(' ')}`;
 }
 
+const wordsOf = (error: unknown) =>
+  error instanceof PraError && error.why ? `${error.message}: ${error.why}` : messageOf(error);
+
 export function restoreFailed(record: Pick<DumpRecord, 'workload' | 'namespace'>, error: unknown): PraError {
-  const why =
-    error instanceof PraError
-      ? `${error.message}${error.why ? `: ${error.why}` : ''}`
-      : error instanceof Error
-        ? error.message
-        : String(error);
   return new PraError(
     'VOLUME_RESTORE_FAILED',
     `the data of ${record.workload} in ${record.namespace} could not be restored`,
-    {why, next: error instanceof PraError ? [...error.next] : [], cause: error},
+    {why: wordsOf(error), next: error instanceof PraError ? [...error.next] : [], cause: error},
   );
 }

@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {PassThrough} from 'node:stream';
 import {text} from 'node:stream/consumers';
 import {afterAll, afterEach, beforeAll, expect, test} from 'vitest';
-import {deleteObject, patchObject} from '../../src/cluster/apply.ts';
+import {deleteObject, patchObject, readObject} from '../../src/cluster/apply.ts';
 import {CORE_TYPES} from '../../src/cluster/core-types.ts';
 import {execInPod} from '../../src/cluster/exec.ts';
 import {listAll} from '../../src/cluster/list.ts';
@@ -294,21 +294,37 @@ test('the class is the one of the plan, else the default of the driver, else its
   });
 });
 
-test('a snapshot that is to be kept stays, and nothing else', async () => {
-  const {kept = ''} = await save({csi: {keep: true}});
-  const [snapshot, ...others] = await listAll(bed.cluster, VolumeSnapshot);
-  expect([snapshot?.metadata.name, others]).toEqual([kept, []]);
-  await waitFor(async () => (await csi.volumes()).length === 2 || undefined, {
-    waitingFor: 'the clone to go',
-    timeoutMs: 20_000,
-  });
-  const content = stringAt(snapshot, 'status', 'boundVolumeSnapshotContentName');
-  expect(await leftovers()).toEqual([
-    `VolumeSnapshot ${kept}`,
-    `VolumeSnapshotContent ${content}`,
-    expect.stringContaining('@'),
-  ]);
-  await deleteObject(bed.cluster, VolumeSnapshot, {namespace, name: kept});
+test.each(CLASSES)(
+  'a snapshot of class %s that is to be kept stays, and nothing else',
+  async snapshotClass => {
+    const {kept = ''} = await save({csi: {keep: true, snapshotClass}});
+    const [snapshot, ...others] = await listAll(bed.cluster, VolumeSnapshot);
+    expect([snapshot?.metadata.name, others]).toEqual([kept, []]);
+    await waitFor(async () => (await csi.volumes()).length === 2 || undefined, {
+      waitingFor: 'the clone to go',
+      timeoutMs: 20_000,
+    });
+    const content = stringAt(snapshot, 'status', 'boundVolumeSnapshotContentName');
+    expect(await leftovers()).toEqual([
+      `VolumeSnapshot ${kept}`,
+      `VolumeSnapshotContent ${content}`,
+      expect.stringContaining('@'),
+    ]);
+    // As its class wants it, for whoever deletes it.
+    const policy = snapshotClass === CSI.retainClass ? 'Retain' : 'Delete';
+    const found = await readObject(bed.cluster, VolumeSnapshotContent, {name: content ?? ''});
+    expect(stringAt(found, 'spec', 'deletionPolicy')).toBe(policy);
+    const spec = {deletionPolicy: 'Delete'};
+    await patchObject(bed.cluster, VolumeSnapshotContent, {name: content ?? ''}, {spec});
+    await deleteObject(bed.cluster, VolumeSnapshot, {namespace, name: kept});
+  },
+);
+
+test('what was to be kept goes when the snapshot that would name it is not written', async () => {
+  const beforeRoot = () => Promise.reject(new Error('the store is full'));
+  await expect(save({csi: {keep: true, snapshotClass: CSI.retainClass}, beforeRoot})).rejects.toThrow(
+    'the store is full',
+  );
 });
 
 test.each([
@@ -342,12 +358,16 @@ test.each([
   60_000,
 );
 
-test.each(CLASSES)(
-  'what a killed run leaves goes by itself, with the class %s',
-  async snapshotClass => {
+test.each([
+  [CSI.snapshotClass, false],
+  [CSI.retainClass, false],
+  [CSI.retainClass, true],
+])(
+  'what a killed run leaves goes by itself, with the class %s and keep: %s',
+  async (snapshotClass, keep) => {
     const {repository} = await bed.keep();
     await inPod('orders', 'head -c 20000000 /dev/urandom > /data/more');
-    const args = [bed.kubeconfig, repository.store.url, namespace, 'orders', snapshotClass];
+    const args = [bed.kubeconfig, repository.store.url, namespace, 'orders', snapshotClass, String(keep)];
     const script = join(import.meta.dirname, 'endless-save.ts');
     const child = spawn(process.execPath, [script, ...args], {stdio: ['ignore', 'pipe', 'inherit']});
     try {

@@ -1,6 +1,6 @@
 /**
  * A process of csi.test.ts: saves a claim by a CSI snapshot into a store that takes no data, until it is killed.
- * usage: endless-save.ts KUBECONFIG URL NAMESPACE CLAIM SNAPSHOT-CLASS
+ * usage: endless-save.ts KUBECONFIG URL NAMESPACE CLAIM SNAPSHOT-CLASS KEEP
  */
 import {connectCluster} from '../../src/cluster/client.ts';
 import {openStore} from '../../src/repository/open.ts';
@@ -10,7 +10,8 @@ import {atData, makeFaulty} from '../bed/faulty-store.ts';
 import {PASSPHRASE} from '../bed/volume-bed.ts';
 import {saveVolume} from './saving.ts';
 
-const [kubeconfig = '', url = '', namespace = '', claim = '', snapshotClass = ''] = process.argv.slice(2);
+const [kubeconfig = '', url = '', namespace = '', claim = '', snapshotClass = '', keep = ''] =
+  process.argv.slice(2);
 const store = makeFaulty(await openStore(url));
 const repository = await openRepository(store, {passphrase: PASSPHRASE});
 const restic = await openRestic({repository, signal: new AbortController().signal});
@@ -24,7 +25,7 @@ await saveVolume(
     restic,
     namespace,
     rules: [
-      {select: {app: claim}, method: 'csi', csi: {snapshotClass, timeoutMs: 30_000, keep: false}},
+      {select: {app: claim}, method: 'csi', csi: {snapshotClass, timeoutMs: 30_000, keep: keep === 'true'}},
       {method: 'none'},
     ],
     settings: {times: {idleMs: 3000, endedMs: 1000}},

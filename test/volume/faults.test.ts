@@ -14,6 +14,7 @@ import type {ClaimRecord} from '../../src/repository/snapshot-root.ts';
 import type {SnapshotEvent} from '../../src/snapshot/event.ts';
 import {waitFor} from '../../src/std/wait.ts';
 import {MOVER_LABEL} from '../../src/volume/mover/job.ts';
+import {execWatched} from '../../src/volume/watched-exec.ts';
 import {CSI, startCsi, type TestCsi} from '../bed/csi.ts';
 import {errorOf} from '../bed/error-of.ts';
 import {type FakeTokenService, startFakeTokenService} from '../bed/fake-token-service.ts';
@@ -463,11 +464,17 @@ test('a node that does not answer any more ends in an error', async () => {
   const kubelet = readState(layoutFor(bed.name).stateFile)?.processes.find(({name}) => name === 'kubelet');
   if (!kubelet) throw new Error('there is no kubelet');
   kept.store.before = atData('put', 2, async () => void process.kill(kubelet.pid, 'SIGSTOP'));
+  const dump = errorOf(
+    execWatched(bed.cluster, {namespace: 'source', pod: 'app', command: ['sleep', '600']}),
+    {limitMs: 110_000},
+  );
   try {
     const settings = {times: {lookMs: 1000, goneMs: 1000, startMs: 2000}};
     const error = await errorOf(save({...kept, settings}), {limitMs: 110_000});
     expect(error.code).toBe('MOVER_FAILED');
     expect(notes.join()).toMatch(/ended while it was at work; again/);
+    expect((await dump).code).toBe('EXEC_FAILED');
+    expect((await dump).why).toMatch(/^its node .* does not answer$/);
   } finally {
     process.kill(kubelet.pid, 'SIGCONT');
   }

@@ -23,6 +23,8 @@ export interface Saving {
   onEvent?: (event: SnapshotEvent) => void;
   /** When applications may go on, and what CSI snapshots hold is still to be moved. */
   afterCut?: () => Promise<void>;
+  /** When the data is saved, and the snapshot is still to be written. */
+  beforeRoot?: () => Promise<void>;
 }
 
 /** Saves the claims of a namespace as a snapshot does. */
@@ -45,6 +47,8 @@ export async function saveVolumes(
     await volumes.whileQuiet();
     await saving.afterCut?.();
     const records = await volumes.afterwards();
+    await saving.beforeRoot?.();
+    await volumes.keep();
     return records.filter(record => record.method !== 'dump');
   } finally {
     await volumes.end();

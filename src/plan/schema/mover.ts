@@ -55,7 +55,9 @@ export const mover = z.strictObject({
     .max(64)
     .default(2)
     .describe('Live volumes that are read at the same time on one node'),
-  timeout: positiveDuration.prefault('12h').describe('How long one volume may take'),
+  timeout: positiveDuration
+    .prefault('12h')
+    .describe('How long one volume may take, from the moment that its turn comes'),
   requests: z
     .strictObject({
       cpu: quantity('Share of a processor', ['100m']).default('100m'),

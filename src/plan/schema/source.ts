@@ -66,7 +66,9 @@ const csi = z.strictObject({
   snapshotClass: name
     .optional()
     .describe("VolumeSnapshotClass; the default one of the volume's driver, or its only one, by default"),
-  timeout: positiveDuration.prefault('10m').describe('How long the storage system may take for a snapshot'),
+  timeout: positiveDuration
+    .prefault('10m')
+    .describe('How long the storage system may take for a snapshot, and then for a volume made of it'),
   keep: z.boolean().default(false).describe('Whether the VolumeSnapshot stays in the source'),
 });
 

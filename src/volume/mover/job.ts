@@ -38,6 +38,8 @@ export interface MoverJob {
   identity: Identity;
   placement: Placement;
   settings: MoverSettings;
+  /** How many volumes may be worked on one after another until it has done its own, so that waiting costs it no time. 1 by default. */
+  turns?: number | undefined;
 }
 
 export const moverLabels = (job: Pick<MoverJob, 'purpose' | 'run'>): Record<string, string> => ({
@@ -76,7 +78,7 @@ export function moverJob(name: string, job: MoverJob): KubeObject {
     spec: {
       backoffLimit: 0,
       completions: 1,
-      activeDeadlineSeconds: Math.ceil(settings.timeoutMs / 1000),
+      activeDeadlineSeconds: Math.ceil((settings.timeoutMs * claims.length * (job.turns ?? 1)) / 1000),
       ttlSecondsAfterFinished: Math.ceil(endedMs / 1000),
       template: {
         metadata: {

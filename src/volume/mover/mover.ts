@@ -244,7 +244,7 @@ export class Mover {
     }
   }
 
-  /** Ends the pod, so that another one can mount the volume. The Job stays for a minute, and what belongs to it. */
+  /** Ends the pod, so that another one can mount the volume. The Job stays for a while, and what belongs to it. */
   async stop(): Promise<void> {
     const signal = AbortSignal.timeout(this.#times.goneMs);
     const pod = await this.#find(signal);

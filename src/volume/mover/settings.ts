@@ -16,7 +16,7 @@ export interface MoverSettings {
   parallel: number;
   /** Movers at the same time on one node. */
   perNode: number;
-  /** For one volume. */
+  /** For one volume, from the moment that its turn comes. */
   timeoutMs: number;
   requests: {cpu: string; memory: string};
   limits: {memory: string};
@@ -31,7 +31,10 @@ export interface MoverTimes {
   goneMs: number;
   /** A pod stays that nobody uses, because who started it was killed. */
   idleMs: number;
-  /** A Job that has ended stays; then it goes with all that it owns, also when nobody is there any more to delete it. */
+  /**
+   * A Job that has ended stays; then it goes with all that it owns, also when nobody is there any more to delete it. Longer than
+   * `goneMs`, for which a pod on a dead node may be waited for before another Job takes over what this one owns.
+   */
   endedMs: number;
   /** Nothing moves, until it is found out whether the store still answers. */
   stallMs: number;
@@ -43,10 +46,16 @@ export const MOVER_TIMES: MoverTimes = {
   startMs: 5 * 60_000,
   goneMs: 90_000,
   idleMs: 10 * 60_000,
-  endedMs: 60_000,
+  endedMs: 3 * 60_000,
   stallMs: 2 * 60_000,
   lookMs: 10_000,
 };
+
+/** As `settings`, for a pod that may need longer to run, since what it mounts is copied first. */
+export const startingWithin = (settings: MoverSettings, startMs: number): MoverSettings => ({
+  ...settings,
+  times: {...settings.times, startMs: Math.max(moverTimes(settings).startMs, startMs)},
+});
 
 export const moverTimes = ({times}: Pick<MoverSettings, 'times'>): MoverTimes => ({...MOVER_TIMES, ...times});
 

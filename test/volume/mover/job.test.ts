@@ -10,6 +10,7 @@ import {
   placementOfPod,
   volumesOfClaim,
 } from '../../../src/volume/mover/job.ts';
+import {MOVER_TIMES, moverTimes, startingWithin} from '../../../src/volume/mover/settings.ts';
 import {SETTINGS} from '../../bed/volume-bed.ts';
 
 const user: Identity = {kind: 'user', uid: 999, groups: [2000]};
@@ -60,12 +61,34 @@ test('what is saved is mounted for reading only', () => {
 test('it ends by itself: when nobody uses it, when it takes too long, and when it has ended', () => {
   const made = moverJob('name', job({settings: {...SETTINGS, timeoutMs: 90_500}}));
   expect(numberAt(made, 'spec', 'activeDeadlineSeconds')).toBe(91);
-  expect(numberAt(made, 'spec', 'ttlSecondsAfterFinished')).toBe(60);
+  expect(numberAt(made, 'spec', 'ttlSecondsAfterFinished')).toBe(180);
+  // Another Job may have to take over what it owns, after it was waited for.
+  expect(MOVER_TIMES.endedMs).toBeGreaterThan(MOVER_TIMES.goneMs + 60_000);
   expect(numberAt(made, 'spec', 'backoffLimit')).toBe(0);
   expect(JSON.stringify(made)).toContain('["/pra-mover","wait","600000ms"]');
   const soon = moverJob('name', job({settings: {...SETTINGS, times: {idleMs: 5000, endedMs: 1500}}}));
   expect(numberAt(soon, 'spec', 'ttlSecondsAfterFinished')).toBe(2);
   expect(JSON.stringify(soon)).toContain('["/pra-mover","wait","5000ms"]');
+});
+
+test('each of its volumes has its time, and that of those before which it has to wait for', () => {
+  const deadline = (more: Partial<MoverJob>) =>
+    numberAt(
+      moverJob('name', job({settings: {...SETTINGS, timeoutMs: 60_000}, ...more})),
+      'spec',
+      'activeDeadlineSeconds',
+    );
+  const claims = ['data', 'wal', 'logs'].map(name => ({name, path: `/pra/shop/${name}`}));
+  expect(deadline({claims})).toBe(180);
+  expect(deadline({turns: 4})).toBe(240);
+});
+
+test('what is copied first may take longer to start, and nothing takes less', () => {
+  const starting = (startMs: number, times = {}) =>
+    moverTimes(startingWithin({...SETTINGS, times}, startMs)).startMs;
+  expect(starting(3_600_000)).toBe(3_600_000);
+  expect(starting(1000)).toBe(MOVER_TIMES.startMs);
+  expect(starting(1000, {startMs: 20})).toBe(1000);
 });
 
 test('it runs on the node of the volume, or where the workload would', () => {
