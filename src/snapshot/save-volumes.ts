@@ -209,10 +209,10 @@ export class VolumeSaving {
 
   async #move({request, claim, snapshot}: Cut): Promise<ClaimRecord> {
     const {cluster, signal} = this.#options;
-    const {namespace = ''} = request.object.metadata;
+    const {name, namespace = ''} = request.object.metadata;
     const options = this.#save(request);
     await cloneSnapshot(claim, snapshot, options);
-    const ownership = ownershipOf(cluster, namespace, snapshot, signal);
+    const ownership = ownershipOf(cluster, {name, namespace}, snapshot, signal);
     const saved = await this.#saved(request, snapshot.clone, ownership);
     if (claim.csi.keep) await disownSnapshot(cluster, snapshot, signal);
     return {

@@ -284,7 +284,7 @@ export async function cloneSnapshot(
 /** Has what was made for a snapshot go with another mover than the first. */
 export function ownershipOf(
   cluster: Cluster,
-  namespace: string,
+  {name: of, namespace}: {name: string; namespace: string},
   cut: CutSnapshot,
   signal: AbortSignal,
 ): Ownership {
@@ -299,7 +299,14 @@ export function ownershipOf(
     started: () => letCloneGo(cluster, {name: cut.clone, namespace}, signal),
     adopt: async mover => {
       // To both at first: when that is only half done, the new one goes, and what belonged to it alone would go with it.
-      await belongTo(cut.mover.owner, mover.owner);
+      await belongTo(cut.mover.owner, mover.owner).catch((error: unknown) => {
+        if (!isApiError(error, 404)) throw error;
+        throw new PraError('VOLUME_SAVE_FAILED', `what a snapshot of claim ${of} holds could not be moved`, {
+          why: 'its clone went with the Job that was to read it, which somebody deleted',
+          next: ['take the snapshot again'],
+          cause: error,
+        });
+      });
       cut.mover = mover;
       // The garbage collector takes off what is left of the old one when its Job is gone.
       await belongTo(mover.owner).catch(() => undefined);

@@ -151,7 +151,12 @@ test('what is handed over belongs to both movers until all of it is, however far
   });
   const owners = () =>
     [PersistentVolumeClaim, VolumeSnapshot].map(type => api.get(type, about)?.metadata.ownerReferences);
-  const {adopt} = ownershipOf(api.cluster, namespace, cut, new AbortController().signal);
+  const {adopt} = ownershipOf(
+    api.cluster,
+    {name: 'orders', namespace: 'shop'},
+    cut,
+    new AbortController().signal,
+  );
   const [first, second, third] = [cut.mover, await createMover(), await createMover()];
   api.before = line => (line === `PATCH ${objectPath(VolumeSnapshot, about)}` ? 403 : undefined);
   await errorOf(adopt?.(second) ?? Promise.resolve());

@@ -9,7 +9,7 @@ import {deleteObject, patchObject, readObject} from '../../src/cluster/apply.ts'
 import {CORE_TYPES} from '../../src/cluster/core-types.ts';
 import {execInPod} from '../../src/cluster/exec.ts';
 import {listAll} from '../../src/cluster/list.ts';
-import type {KubeObject} from '../../src/cluster/object.ts';
+import type {KubeObject, ResourceType} from '../../src/cluster/object.ts';
 import {layoutFor} from '../../src/local/layout.ts';
 import {readState} from '../../src/local/state.ts';
 import {stringAt} from '../../src/std/json-at.ts';
@@ -176,28 +176,42 @@ test('two claims are cut at once, and come back as they were at that moment', as
   }
 });
 
-test.each(['Pod', 'Job'] as const)(
-  'what is moved when its %s is deleted is moved by another one',
-  async kind => {
-    const original = await copyOf('orders');
-    const kept = await bed.keep();
-    kept.store.before = atData('put', 1, async () => {
-      const type = CORE_TYPES[kind];
-      for (const {metadata} of await listAll(bed.cluster, type, {labelSelector: MOVER_LABEL}))
-        await deleteObject(bed.cluster, type, {name: metadata.name, namespace: metadata.namespace});
+/** Deletes the movers at the first bytes that they send, and lets these on when their pods are gone. */
+const deletingMovers = (kind: 'Pod' | 'Job') =>
+  atData('put', 1, async () => {
+    const find = (type: ResourceType) => listAll(bed.cluster, type, {labelSelector: MOVER_LABEL});
+    for (const {metadata} of await find(CORE_TYPES[kind]))
+      await deleteObject(bed.cluster, CORE_TYPES[kind], {name: metadata.name, namespace: metadata.namespace});
+    await waitFor(async () => (await find(CORE_TYPES.Pod)).length === 0 || undefined, {
+      waitingFor: 'the pods of movers to be gone',
+      timeoutMs: 30_000,
     });
-    const notes: string[] = [];
-    const record = await save({
-      restic: kept.restic,
-      onEvent: event => void (event.type === 'volume-note' && notes.push(event.message)),
-    });
-    expect(notes).toContainEqual(expect.stringMatching(/ended while it was at work; again$/));
-    const claim = `moved-${kind.toLowerCase()}`;
-    await bed.create(claimObject(TARGET, claim));
-    await fillVolume(bed, {restic: kept.restic, record, namespace: TARGET, claim});
-    expect(await differences(original, await bed.folderOf(TARGET, claim))).toBe('');
-  },
-);
+  });
+
+test('what is moved when its pod is deleted is moved by another one', async () => {
+  const original = await copyOf('orders');
+  const kept = await bed.keep();
+  kept.store.before = deletingMovers('Pod');
+  const notes: string[] = [];
+  const record = await save({
+    restic: kept.restic,
+    onEvent: event => void (event.type === 'volume-note' && notes.push(event.message)),
+  });
+  expect(notes).toContainEqual(expect.stringMatching(/ended while it was at work; again$/));
+  await bed.create(claimObject(TARGET, 'moved'));
+  await fillVolume(bed, {restic: kept.restic, record, namespace: TARGET, claim: 'moved'});
+  expect(await differences(original, await bed.folderOf(TARGET, 'moved'))).toBe('');
+});
+
+test('with its Job the clone and the snapshot go, and that is one clear error', async () => {
+  const kept = await bed.keep();
+  kept.store.before = deletingMovers('Job');
+  const error = await errorOf(save({restic: kept.restic}), {limitMs: 60_000});
+  expect(error).toMatchObject({
+    code: 'VOLUME_SAVE_FAILED',
+    why: 'its clone went with the Job that was to read it, which somebody deleted',
+  });
+});
 
 test.each(CLASSES)('nothing of it stays with the class %s', async snapshotClass => {
   const record = await save({csi: {snapshotClass}});
