@@ -1,4 +1,5 @@
 import type {KubeObject} from '../cluster/object.ts';
+import {hasEnded} from '../cluster/running.ts';
 import {podSpecIn} from '../snapshot/pod-spec.ts';
 import type {Labels} from '../snapshot/selector.ts';
 import {controllerOf, workloadOf} from '../snapshot/workload-of.ts';
@@ -27,9 +28,7 @@ export function readWorkloads(objects: WorkloadObjects): WorkloadFact[] {
   const sets = new Map(
     objects.replicaSets.map(set => [`${set.metadata.namespace}/${set.metadata.name}`, set]),
   );
-  const running = objects.pods.filter(
-    pod => !['Succeeded', 'Failed'].includes(stringAt(pod, 'status', 'phase') ?? ''),
-  );
+  const running = objects.pods.filter(pod => !hasEnded(pod));
   const byOwner = Map.groupBy(running, pod => `${pod.metadata.namespace}/${workloadOf(pod, sets)}`);
   const others = [...byOwner]
     .filter(([owner]) => !known.has(owner))

@@ -6,7 +6,7 @@ import {PraError} from '../errors.ts';
 import {formatBytes} from '../std/bytes.ts';
 import {stringAt} from '../std/json-at.ts';
 import {type ClaimToFill, type FilledClaim, fillClaims, requireWholeInUse} from '../volume/fill-claims.ts';
-import {claimsOfPod, MOVER_LABEL} from '../volume/mover/job.ts';
+import {claimsOfPod, MOVER_LABEL, mountsAny} from '../volume/mover/job.ts';
 import type {MoverSettings} from '../volume/mover/settings.ts';
 import {NodePool} from '../volume/node-pool.ts';
 import {VolumeMeter, type VolumeProgress} from '../volume/progress.ts';
@@ -50,9 +50,8 @@ export class VolumeFilling {
     const {cluster, settings, run: id} = this.#options;
     const {namespace, claims} = group;
     const users = await this.#podsThatMount(namespace, claims, run.signal);
-    const nodes = [...new Set(users.flatMap(pod => stringAt(pod, 'spec', 'nodeName') ?? []))];
-    for (const node of nodes.slice(0, 1))
-      await requireWholeInUse(group, {cluster, settings, run: id, node, ...run});
+    const [node] = users.flatMap(pod => stringAt(pod, 'spec', 'nodeName') ?? []);
+    if (node !== undefined) await requireWholeInUse(group, {cluster, settings, run: id, node, ...run});
     if (users.length > 0) return true;
     try {
       await this.fill([group], run);
@@ -70,12 +69,8 @@ export class VolumeFilling {
     signal: AbortSignal,
   ): Promise<KubeObject[]> {
     const pods = await listAll(this.#options.cluster, CORE_TYPES.Pod, {namespace, signal});
-    return pods.filter(
-      pod =>
-        pod.metadata.labels?.[MOVER_LABEL] === undefined &&
-        !['Succeeded', 'Failed'].includes(stringAt(pod, 'status', 'phase') ?? '') &&
-        claimsOfPod(pod.spec).some(name => claims.some(({claim}) => claim === name)),
-    );
+    const names = claims.map(({claim}) => claim);
+    return pods.filter(pod => pod.metadata.labels?.[MOVER_LABEL] === undefined && mountsAny(pod, names));
   }
 
   /** What is mounted elsewhere may be where no other pod can get at it, so it is left out. */

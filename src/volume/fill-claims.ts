@@ -5,16 +5,15 @@ import {CORE_TYPES} from '../cluster/core-types.ts';
 import {listAll} from '../cluster/list.ts';
 import {asError, messageOf, PraError} from '../errors.ts';
 import type {ClaimRecord} from '../repository/snapshot-root.ts';
-import {stringAt} from '../std/json-at.ts';
 import {sleep, waitFor} from '../std/wait.ts';
 import {type Comparison, compareManifests, readManifest, requireListed} from './manifest.ts';
 import {type Identity, identityText, ROOT} from './mover/identity.ts';
-import {claimsOfPod, MOVER_LABEL, type MoverJob, type Placement} from './mover/job.ts';
-import {type Mover, withMover} from './mover/mover.ts';
+import {MOVER_LABEL, type MoverJob, mountsAny, type Placement} from './mover/job.ts';
+import {type Mover, withMover, wordsOf} from './mover/mover.ts';
 import {type ByteProgress, isFinal, resticInPod} from './mover/restic.ts';
 import {type MoverSettings, moverTimes} from './mover/settings.ts';
 import type {Restic} from './restic.ts';
-import {HALF_FILLED, isWorthAnother} from './save-claim.ts';
+import {faultOf, HALF_FILLED, isWorthAnother} from './save-claim.ts';
 import type {StoreLink} from './store-link.ts';
 
 /** A claim of the target and what it is to hold. */
@@ -119,33 +118,30 @@ async function endOthers(
   isFirst: boolean,
   {cluster, settings, signal, onMessage}: FillOptions,
 ): Promise<void> {
+  const names = claims.map(({claim}) => claim);
   const find = async () => {
     const labelSelector = `${MOVER_LABEL}=restore`;
     const pods = await listAll(cluster, CORE_TYPES.Pod, {namespace, labelSelector, signal});
-    return pods.filter(
-      pod =>
-        !['Succeeded', 'Failed'].includes(stringAt(pod, 'status', 'phase') ?? '') &&
-        claimsOfPod(pod.spec).some(name => claims.some(({claim}) => claim === name)),
-    );
+    return pods.filter(pod => mountsAny(pod, names));
   };
   const found = await find();
   if (found.length === 0) return;
-  const names = found.map(({metadata}) => `${namespace}/${metadata.name}`).join(', ');
-  const why = `${names} mounts what is to be filled`;
+  const pods = found.map(({metadata}) => `${namespace}/${metadata.name}`).join(', ');
+  const why = `${pods} mounts what is to be filled`;
   const next = [
     'wait until the other restore has ended',
     `or see whether its node is off: kubectl get pods -n ${namespace} -o wide`,
   ];
   if (!isFirst)
     throw new PraError('MOVER_FAILED', 'another restore has begun to fill these claims', {why, next});
-  onMessage?.(`${names}: a restore that did not end still mounts what is to be filled; it is ended`);
+  onMessage?.(`${pods}: a restore that did not end still mounts what is to be filled; it is ended`);
   for (const {metadata} of found) {
     const name = metadata.labels?.['batch.kubernetes.io/job-name'];
     if (name !== undefined) await deleteObject(cluster, CORE_TYPES.Job, {name, namespace}, {signal});
     await deleteObject(cluster, CORE_TYPES.Pod, {name: metadata.name, namespace}, {signal});
   }
   await waitFor(async () => (await find()).length === 0 || undefined, {
-    waitingFor: `${names} to end`,
+    waitingFor: `${pods} to end`,
     timeoutMs: moverTimes(settings).goneMs,
     intervalMs: 200,
     signal,
@@ -156,7 +152,7 @@ async function endOthers(
 }
 
 /** Root first, which alone can give files other owners than itself; the user of the workload where root may not be. */
-function identitiesOf({claims}: ClaimGroup, {runAs}: MoverSettings): Identity[] {
+function identitiesOf({claims}: Pick<ClaimGroup, 'claims'>, {runAs}: MoverSettings): Identity[] {
   const users = new Map(claims.map(({record}) => [JSON.stringify(record.user), record.user]));
   const [user] = users.values();
   const known: Identity[] = users.size === 1 && user ? [{kind: 'user', ...user}] : [];
@@ -174,7 +170,7 @@ function identitiesOf({claims}: ClaimGroup, {runAs}: MoverSettings): Identity[] 
  * @throws PraError VOLUME_HALF_FILLED, MOVER_*
  */
 export async function requireWholeInUse(
-  {namespace, claims, placement}: ClaimGroup,
+  {namespace, claims}: Omit<ClaimGroup, 'placement'>,
   {
     cluster,
     settings,
@@ -185,37 +181,33 @@ export async function requireWholeInUse(
   }: Pick<FillOptions, 'cluster' | 'settings' | 'run' | 'signal' | 'onMessage'> & {node: string},
 ): Promise<void> {
   const mounted = claims.map(({claim, record}) => ({name: claim, path: record.path}));
-  const [user] = claims.flatMap(({record}) => record.user ?? []);
-  const about = {signal, onProgress: onMessage};
-  const look = (identity: Identity) =>
-    withMover(
-      cluster,
-      {run, purpose: 'save', namespace, claims: mounted, identity, placement: {...placement, node}, settings},
-      about,
-      async mover => {
-        for (const {name, path} of mounted) {
-          const {exitCode, stderr} = await mover.run(['whole', path], {signal});
-          const why = stderr.replace(/^pra-mover: /, '').trim();
-          if (exitCode === HALF_FILLED)
-            throw new PraError(
-              'VOLUME_HALF_FILLED',
-              `claim ${namespace}/${name} is half filled by a restore that did not end, and a pod mounts it`,
-              {
-                why,
-                next: ['scale down what mounts it, and restore again: it goes on where it was'],
-              },
-            );
-          if (exitCode !== 0)
-            throw new PraError('VOLUME_RESTORE_FAILED', `claim ${namespace}/${name} cannot be looked at`, {
-              why,
-            });
-        }
-      },
-    );
-  await look(ROOT).catch((error: unknown) => {
-    if (!(error instanceof PraError) || error.code !== 'MOVER_DENIED' || !user) throw error;
-    return look({kind: 'user', ...user});
-  });
+  const identities = identitiesOf({claims}, settings);
+  const look = async (mover: Mover) => {
+    for (const {name, path} of mounted) {
+      const fault = await faultOf(mover, path, signal);
+      if (!fault) continue;
+      const {why} = fault;
+      if (!fault.isHalf)
+        throw new PraError('VOLUME_RESTORE_FAILED', `claim ${namespace}/${name} cannot be looked at`, {why});
+      throw new PraError(
+        'VOLUME_HALF_FILLED',
+        `claim ${namespace}/${name} is half filled by a restore that did not end, and a pod mounts it`,
+        {why, next: ['scale down what mounts it, and restore again: it goes on where it was']},
+      );
+    }
+  };
+  for (const [index, identity] of identities.entries()) {
+    const job: MoverJob = {
+      ...{run, purpose: 'save', namespace, claims: mounted},
+      ...{identity, placement: {node}, settings},
+    };
+    try {
+      return await withMover(cluster, job, {signal, onProgress: onMessage}, look);
+    } catch (error) {
+      const isLast = index === identities.length - 1;
+      if (isLast || !(error instanceof PraError) || error.code !== 'MOVER_DENIED') throw error;
+    }
+  }
 }
 
 /** The Job that fills claims; each is mounted where it was in the source, whatever its namespace is called now. */
@@ -284,8 +276,9 @@ async function prepare(
   mover: Mover,
   {claim, record, signal}: ClaimToFill & {signal: AbortSignal},
 ): Promise<{isHeld: boolean; why: string}> {
-  const {exitCode, stderr} = await mover.run(['prepare', record.path, record.resticSnapshot], {signal});
-  const why = stderr.replace(/^pra-mover: /, '').trim();
+  const result = await mover.run(['prepare', record.path, record.resticSnapshot], {signal});
+  const {exitCode} = result;
+  const why = wordsOf(result);
   if (exitCode === 0 || exitCode === NOT_EMPTY) return {isHeld: exitCode === NOT_EMPTY, why};
   if (exitCode === HALF_FILLED)
     throw new PraError(

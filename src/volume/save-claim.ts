@@ -10,7 +10,7 @@ import {countEntry, emptyCount, type ManifestCount, readManifest, requireListed}
 import {type Identity, identityText, ROOT} from './mover/identity.ts';
 import type {MoverJob, Placement} from './mover/job.ts';
 import {MoverLost} from './mover/lost.ts';
-import {Mover, type MoverOptions, useMover} from './mover/mover.ts';
+import {Mover, type MoverOptions, useMover, wordsOf} from './mover/mover.ts';
 import {type ByteProgress, isFinal, type PodResticResult, resticInPod} from './mover/restic.ts';
 import type {MoverSettings} from './mover/settings.ts';
 import type {Restic} from './restic.ts';
@@ -267,6 +267,16 @@ async function readOnce(
   };
 }
 
+/** Looks whether a restore has left a volume half filled. @returns undefined when it is whole */
+export async function faultOf(
+  mover: Mover,
+  path: string,
+  signal: AbortSignal,
+): Promise<{isHalf: boolean; why: string} | undefined> {
+  const result = await mover.run(['whole', path], {signal});
+  return result.exitCode === 0 ? undefined : {isHalf: result.exitCode === HALF_FILLED, why: wordsOf(result)};
+}
+
 /** A volume that a restore has half filled must not be saved as if it were whole. */
 async function requireWhole(
   mover: Mover,
@@ -274,10 +284,10 @@ async function requireWhole(
   path: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const {exitCode, stderr} = await mover.run(['whole', path], {signal});
-  if (exitCode === 0) return;
-  const why = stderr.replace(/^pra-mover: /, '').trim();
-  if (exitCode !== HALF_FILLED)
+  const fault = await faultOf(mover, path, signal);
+  if (!fault) return;
+  const {why} = fault;
+  if (!fault.isHalf)
     throw new PraError('VOLUME_SAVE_FAILED', `claim ${namespace}/${claim} cannot be read`, {why});
   throw new PraError(
     'VOLUME_HALF_FILLED',

@@ -36,12 +36,9 @@ export async function findNotSaved(
   try {
     let node = await next();
     for await (const entry of manifest) {
-      if (entry.path64 !== undefined || node?.name.includes(NOT_UTF8)) return {count: 0, shown: []};
       const name = nameOf(entry);
-      while (node && comparePaths(node.bytes, name) < 0) {
-        node = await next();
-        if (node?.name.includes(NOT_UTF8)) return {count: 0, shown: []};
-      }
+      while (node && comparePaths(node.bytes, name) < 0) node = await next();
+      if (entry.path64 !== undefined || node?.name.includes(NOT_UTF8)) return {count: 0, shown: []};
       if (entry.unstable || (node?.bytes === name && isSame(entry, node.node))) continue;
       result.count += 1;
       if (result.shown.length < MAX_SHOWN) result.shown.push(shown(entry));

@@ -21,8 +21,8 @@ import {type FakeTokenService, startFakeTokenService} from '../bed/fake-token-se
 import {startFaultyProxy} from '../bed/faulty-proxy.ts';
 import {atData, nothing} from '../bed/faulty-store.ts';
 import {startVersitygw, type TestS3} from '../bed/versitygw.ts';
-import {claimObject, idlePod, namespaceObject, startVolumeBed, type VolumeBed} from '../bed/volume-bed.ts';
-import {differences, type Filling, fillVolume, type Saving, saveVolume} from './saving.ts';
+import {claimObject, startVolumeBed, type VolumeBed} from '../bed/volume-bed.ts';
+import {differences, type Filling, fillVolume, makeClaim, type Saving, saveVolume} from './saving.ts';
 
 const {Pod, Job} = CORE_TYPES;
 const MIB = 1024 ** 2;
@@ -43,7 +43,7 @@ beforeAll(async () => {
   s3 = await startVersitygw({users: true, address: bed.hostAddress});
   csi = await startCsi(bed);
   for (const [name, value] of Object.entries(s3.env)) vi.stubEnv(name, value);
-  source = await makeClaim('source');
+  source = await makeClaim(bed, 'source');
   await mkdir(join(source, 'rows'));
   for (let i = 0; i < 8; i += 1) await writeFile(join(source, `rows/${i}`), randomBytes(DATA_BYTES / 8));
   await writeFile(join(source, 'key'), 'only for its owner', {mode: 0o600});
@@ -60,16 +60,6 @@ afterEach(async () => {
   notes = [];
   expect(await bed.leftovers()).toEqual([]);
 });
-
-/** A namespace with a pod that mounts a claim. @returns the folder that its volume is */
-async function makeClaim(namespace: string, labels: Record<string, string> = {}): Promise<string> {
-  await bed.create(
-    namespaceObject(namespace, labels),
-    claimObject(namespace, 'data'),
-    idlePod(namespace, 'app', 'data'),
-  );
-  return bed.folderOf(namespace, 'data');
-}
 
 /** What was told of what is tried again. */
 const again = () => notes.filter(text => text.endsWith('; again'));
@@ -158,7 +148,7 @@ describe('with a snapshot', () => {
   });
 
   test('a claim that holds something is refused, and nothing in it is touched', async () => {
-    const folder = await makeClaim('taken');
+    const folder = await makeClaim(bed, 'taken');
     await writeFile(join(folder, 'mine'), 'precious');
     const before = await mkdtemp(join(tmpdir(), 'pra-before-'));
     try {
@@ -256,7 +246,7 @@ describe('with a snapshot', () => {
   });
 
   test('a quota that keeps the pod from being made is told', async () => {
-    await makeClaim('poor');
+    await makeClaim(bed, 'poor');
     await bed.cluster.request('POST', '/api/v1/namespaces/poor/resourcequotas', {
       body: {apiVersion: 'v1', kind: 'ResourceQuota', metadata: {name: 'few'}, spec: {hard: {pods: '1'}}},
     });
@@ -298,7 +288,7 @@ describe('in a namespace that enforces the restricted standard', () => {
   const namespace = 'strict';
   let folder: string;
   beforeAll(async () => {
-    folder = await makeClaim(namespace, {'pod-security.kubernetes.io/enforce': 'restricted'});
+    folder = await makeClaim(bed, namespace, {'pod-security.kubernetes.io/enforce': 'restricted'});
     await writeFile(join(folder, 'mine'), 'rows', {mode: 0o600});
     await chown(join(folder, 'mine'), 1000, 1000);
   });
@@ -444,7 +434,7 @@ describe('a bucket', () => {
 });
 
 test('files that change while they are saved are counted, and fail no restore', async () => {
-  const folder = await makeClaim('busy');
+  const folder = await makeClaim(bed, 'busy');
   await writeFile(join(folder, 'log'), 'first\n');
   await writeFile(join(folder, 'still'), randomBytes(20 * MIB));
   const kept = await bed.keep();

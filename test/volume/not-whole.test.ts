@@ -8,15 +8,8 @@ import {ROOT} from '../../src/volume/mover/identity.ts';
 import {Mover} from '../../src/volume/mover/mover.ts';
 import {errorOf} from '../bed/error-of.ts';
 import {atData} from '../bed/faulty-store.ts';
-import {
-  claimObject,
-  idlePod,
-  namespaceObject,
-  SETTINGS,
-  startVolumeBed,
-  type VolumeBed,
-} from '../bed/volume-bed.ts';
-import {differences, type Filling, fillVolume, type Saving, saveVolume} from './saving.ts';
+import {claimObject, idlePod, SETTINGS, startVolumeBed, type VolumeBed} from '../bed/volume-bed.ts';
+import {differences, type Filling, fillVolume, makeClaim, type Saving, saveVolume} from './saving.ts';
 
 /** What is not whole never counts as saved or restored. */
 const MIB = 1024 ** 2;
@@ -29,7 +22,7 @@ let notes: string[] = [];
 
 beforeAll(async () => {
   bed = await startVolumeBed();
-  source = await makeClaim('source');
+  source = await makeClaim(bed, 'source');
   await mkdir(join(source, 'rows'));
   for (let i = 0; i < 4; i += 1) await writeFile(join(source, `rows/${i}`), randomBytes(MIB));
 });
@@ -40,16 +33,6 @@ afterEach(async () => {
   notes = [];
   expect(await bed.leftovers()).toEqual([]);
 });
-
-/** A namespace with a pod that mounts a claim. @returns the folder that its volume is */
-async function makeClaim(namespace: string): Promise<string> {
-  await bed.create(
-    namespaceObject(namespace),
-    claimObject(namespace, 'data'),
-    idlePod(namespace, 'app', 'data'),
-  );
-  return bed.folderOf(namespace, 'data');
-}
 
 const save = (saving: Pick<Saving, 'restic'> & Partial<Saving>): Promise<ClaimRecord> =>
   saveVolume(bed, {
@@ -74,7 +57,7 @@ describe('a folder that gets another name while it is saved', () => {
   let folder: string;
   let names = 0;
   beforeAll(async () => {
-    folder = await makeClaim('moved');
+    folder = await makeClaim(bed, 'moved');
     await writeFile(join(folder, 'a'), randomBytes(20 * MIB));
     await mkdir(join(folder, 'z0'));
     for (let i = 0; i < 5; i += 1) await writeFile(join(folder, 'z0', `${i}`), `there all the time: ${i}`);
@@ -108,7 +91,7 @@ describe('a folder that gets another name while it is saved', () => {
 });
 
 test('what changed while it was saved is never found to be restored already', async () => {
-  const folder = await makeClaim('database');
+  const folder = await makeClaim(bed, 'database');
   await writeFile(join(folder, 'rows'), randomBytes(MIB));
   const kept = await bed.keep();
   kept.store.before = atData('put', 1, () => appendFile(join(folder, 'rows'), 'more'));
@@ -156,7 +139,7 @@ describe('a claim that was there', () => {
   });
 
   test('half filled and in use is an error, not a claim that keeps what it holds', async () => {
-    const folder = await makeClaim('half');
+    const folder = await makeClaim(bed, 'half');
     await writeFile(join(folder, '.pra-restoring'), `${record.resticSnapshot}\n`);
     const filling = new VolumeFilling({
       cluster: bed.cluster,

@@ -12,7 +12,7 @@ import type {ByteProgress} from '../../src/volume/mover/restic.ts';
 import type {MoverSettings} from '../../src/volume/mover/settings.ts';
 import type {Restic} from '../../src/volume/restic.ts';
 import {StoreLink} from '../../src/volume/store-link.ts';
-import {SETTINGS, type VolumeBed} from '../bed/volume-bed.ts';
+import {claimObject, idlePod, namespaceObject, SETTINGS, type VolumeBed} from '../bed/volume-bed.ts';
 
 export interface Saving {
   restic: Restic;
@@ -60,6 +60,20 @@ export async function saveVolume(bed: Pick<VolumeBed, 'cluster'>, saving: Saving
   const [record, ...others] = await saveVolumes(bed, saving);
   if (!record || others.length > 0) throw new Error('not one claim was saved');
   return record;
+}
+
+/** A namespace with a pod that mounts a claim. @returns the folder that its volume is */
+export async function makeClaim(
+  bed: VolumeBed,
+  namespace: string,
+  labels: Record<string, string> = {},
+): Promise<string> {
+  await bed.create(
+    namespaceObject(namespace, labels),
+    claimObject(namespace, 'data'),
+    idlePod(namespace, 'app', 'data'),
+  );
+  return bed.folderOf(namespace, 'data');
 }
 
 export interface Filling {

@@ -1,5 +1,6 @@
 import {createHash, randomBytes} from 'node:crypto';
 import type {KubeObject} from '../../cluster/object.ts';
+import {hasEnded} from '../../cluster/running.ts';
 import type {Json, JsonObject} from '../../std/json.ts';
 import {arrayAt, objectAt, stringAt, stringsAt} from '../../std/json-at.ts';
 import {type Identity, type Purpose, securityOf} from './identity.ts';
@@ -175,6 +176,10 @@ export const claimsOfPod = (spec: unknown): string[] =>
     const name = objectAt(volume, 'persistentVolumeClaim')?.claimName;
     return typeof name === 'string' ? [name] : [];
   });
+
+/** Whether a pod has one of these claims mounted, or will have it when it starts. */
+export const mountsAny = (pod: KubeObject, claims: readonly string[]): boolean =>
+  !hasEnded(pod) && claimsOfPod(pod.spec).some(name => claims.includes(name));
 
 /** Names of the volumes of a pod spec that are this claim. */
 export const volumesOfClaim = (spec: unknown, claim: string): string[] =>

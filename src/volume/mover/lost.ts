@@ -1,6 +1,7 @@
 import {conditionOf, conditionsOf} from '../../cluster/health/condition.ts';
 import {judgeHealth} from '../../cluster/health.ts';
 import type {KubeObject} from '../../cluster/object.ts';
+import {isRunning} from '../../cluster/running.ts';
 import {PraError, type PraErrorOptions} from '../../errors.ts';
 import {arrayAt, stringAt} from '../../std/json-at.ts';
 
@@ -8,8 +9,7 @@ import {arrayAt, stringAt} from '../../std/json-at.ts';
 export class MoverLost extends PraError {}
 
 export const isUp = (pod: KubeObject) =>
-  stringAt(pod, 'status', 'phase') === 'Running' &&
-  pod.metadata.deletionTimestamp === undefined &&
+  isRunning(pod) &&
   arrayAt(pod, 'status', 'containerStatuses').some(
     status => stringAt(status, 'state', 'running', 'startedAt') !== undefined,
   );

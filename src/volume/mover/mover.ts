@@ -7,6 +7,7 @@ import {type ExecResult, execInPod} from '../../cluster/exec.ts';
 import {judgeHealth} from '../../cluster/health.ts';
 import {listAll} from '../../cluster/list.ts';
 import type {KubeObject, OwnerReference, ResourceType} from '../../cluster/object.ts';
+import {hasEnded} from '../../cluster/running.ts';
 import {messageOf, PraError} from '../../errors.ts';
 import {stringAt} from '../../std/json-at.ts';
 import {sleep, waitFor} from '../../std/wait.ts';
@@ -24,6 +25,9 @@ const BY_POLICY = /PodSecurity|SecurityContextConstraint|security context constr
 
 /** The last that a command says which did all that it should. */
 export const DONE = 'pra-mover: done';
+/** What the agent says of an error. */
+export const wordsOf = ({stderr}: ExecResult): string => stderr.replace(/^pra-mover: /, '').trim();
+
 /** Exit codes above it are signals. */
 const BY_SIGNAL = 128;
 /** Until the cluster tells that a pod whose command was ended is itself at its end. */
@@ -124,15 +128,13 @@ export class Mover {
       // A quota may be free again in a moment.
       return reason;
     }
-    const phase = stringAt(pod, 'status', 'phase');
     const events = await listAll(this.#cluster, CORE_TYPES.Event, {
       namespace: this.namespace,
       fieldSelector: `involvedObject.name=${pod.metadata.name}`,
       signal,
     }).catch(() => []);
     const {reason} = judgeHealth(pod, {events});
-    if (phase === 'Failed' || phase === 'Succeeded')
-      throw new MoverLost('MOVER_FAILED', ...told(this, 'ended before it was used', reason));
+    if (hasEnded(pod)) throw new MoverLost('MOVER_FAILED', ...told(this, 'ended before it was used', reason));
     if (FINAL.test(reason))
       throw failed(this, 'cannot start', reason, {
         next: [
