@@ -23,8 +23,11 @@ export interface PolicyDocument {
 
 /** What a pruner may delete. The key slots, `pra.json` and the evidence are not among it. */
 const PRUNED = ['packs/*', 'trees/*', 'snapshots/*', 'tags/*', 'locks/*', 'pending/*', 'volumes/*'];
-/** Everybody who writes holds locks, those of restic among them, and notes that are of use until the end of the run. */
-const LOCKS = ['locks/*', 'pending/*', 'volumes/locks/*'];
+/**
+ * Everybody who writes holds locks, those of restic among them, and notes that are of use until the end of the run. Whoever
+ * fails to make the repository of the volumes has to let the next one do it.
+ */
+const LOCKS = ['locks/*', 'pending/*', 'volumes/locks/*', 'volumes/init'];
 
 /**
  * The least that a role needs in a bucket, and nothing of what lies beside the repository.
