@@ -6,7 +6,7 @@ import {leftOfDrill, makeShopBed, type ShopBed} from './shop.ts';
 
 let shop: ShopBed;
 
-vi.setConfig({testTimeout: 300_000});
+vi.setConfig({testTimeout: 900_000});
 
 beforeAll(async () => {
   shop = await makeShopBed('killed');

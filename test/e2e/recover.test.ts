@@ -12,7 +12,7 @@ import {leftOfDrill, makeShopBed, type ShopBed} from './shop.ts';
 let shop: ShopBed;
 let plan: string;
 
-vi.setConfig({testTimeout: 300_000});
+vi.setConfig({testTimeout: 900_000});
 
 /** A person switches DNS when the shop is up; a drill leaves that out. */
 const withManualStep = (document: Document) =>

@@ -8,7 +8,7 @@ import {leftOfDrill, makeShopBed, type ShopBed} from './shop.ts';
 
 let shop: ShopBed;
 
-vi.setConfig({testTimeout: 200_000});
+vi.setConfig({testTimeout: 900_000});
 
 beforeAll(async () => {
   shop = await makeShopBed('refused');

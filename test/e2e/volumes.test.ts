@@ -19,7 +19,7 @@ let run: BankRun;
 let root: SnapshotRoot;
 let reports: Record<Method, Awaited<ReturnType<Load['stop']>>>;
 
-vi.setConfig({testTimeout: 150_000, hookTimeout: 200_000});
+vi.setConfig({testTimeout: 900_000, hookTimeout: 900_000});
 
 beforeAll(async () => {
   bank = await makeBankBed();

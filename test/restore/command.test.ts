@@ -19,7 +19,7 @@ import {type ControlPlane, startControlPlane} from '../bed/control-plane.ts';
 import {fill} from './fill.ts';
 import {kubeObject, typeOf} from './objects.ts';
 
-vi.setConfig({testTimeout: 120_000, hookTimeout: 120_000});
+vi.setConfig({testTimeout: 900_000, hookTimeout: 900_000});
 
 const {signal} = new AbortController();
 const PASSPHRASE = 'correct horse battery';

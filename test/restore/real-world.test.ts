@@ -15,7 +15,7 @@ import {kubeObject} from './objects.ts';
 import {RestoreBed, type RestoredCase} from './on-a-cluster/bed.ts';
 import {REAL_WORLD_NAMESPACES, realWorldSet} from './real-world-set.ts';
 
-vi.setConfig({testTimeout: 120_000, hookTimeout: 240_000});
+vi.setConfig({testTimeout: 900_000, hookTimeout: 900_000});
 
 const {signal} = new AbortController();
 const NAMESPACES = [...REAL_WORLD_NAMESPACES, 'shop'];

@@ -16,7 +16,7 @@ import {type CliResult, runPra, startPra} from '../bed/cli.ts';
 import {claimObject, idlePod, namespaceObject, startVolumeBed, type VolumeBed} from '../bed/volume-bed.ts';
 
 const run = promisify(execFile);
-vi.setConfig({testTimeout: 180_000});
+vi.setConfig({testTimeout: 900_000});
 let bed: VolumeBed;
 let dir: string;
 let source: string;

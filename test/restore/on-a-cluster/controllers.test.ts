@@ -17,7 +17,7 @@ import {entry, kubeObject, workload} from '../objects.ts';
 
 /** What of restore-rules.md needs controllers and pods that run: on a real kubelet. */
 
-vi.setConfig({testTimeout: 120_000, hookTimeout: 180_000});
+vi.setConfig({testTimeout: 900_000, hookTimeout: 900_000});
 
 const {signal} = new AbortController();
 let bed: TestCluster;

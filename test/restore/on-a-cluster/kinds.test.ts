@@ -5,7 +5,7 @@ import {place, RestoreBed, type RestoreCase, type RestoredCase} from './bed.ts';
 
 /** restore-rules.md, "Stripped and kept" and "Per kind": a row for each behaviour, on real API servers. */
 
-vi.setConfig({testTimeout: 60_000, hookTimeout: 60_000});
+vi.setConfig({testTimeout: 900_000, hookTimeout: 900_000});
 
 let bed: RestoreBed;
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import {place, RestoreBed} from './bed.ts';
 
 /** restore-rules.md, "Never restored": neither captured, nor restored from a snapshot that holds it all the same. */
 
-vi.setConfig({testTimeout: 60_000, hookTimeout: 60_000});
+vi.setConfig({testTimeout: 900_000, hookTimeout: 900_000});
 
 let bed: RestoreBed;
 beforeAll(async () => {

@@ -8,7 +8,7 @@ import {place, RestoreBed} from './bed.ts';
 
 /** restore-rules.md, "Order", "Speed" and "Failure", on real API servers. */
 
-vi.setConfig({testTimeout: 60_000, hookTimeout: 60_000});
+vi.setConfig({testTimeout: 900_000, hookTimeout: 900_000});
 
 let bed: RestoreBed;
 let dir: string;
