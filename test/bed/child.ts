@@ -41,6 +41,6 @@ export async function pauseChild(child: ChildProcess | undefined): Promise<void>
       );
       return stats.every(stat => /\) T/.test(stat)) || undefined;
     },
-    {waitingFor: 'the process to stop', timeoutMs: 10_000, intervalMs: 5},
+    {waitingFor: 'the process to stop', timeoutMs: 300_000, intervalMs: 5},
   );
 }

@@ -38,7 +38,7 @@ export async function startDaemon(options: {
         if (isOver(child)) throw new Error(`${file} ended: ${Buffer.concat(words)}`);
         return (await options.answers()) ? true : undefined;
       },
-      {waitingFor: `${file} to answer`, timeoutMs: 60_000, intervalMs: 100},
+      {waitingFor: `${file} to answer`, timeoutMs: 300_000, intervalMs: 100},
     );
   } catch (error) {
     child.kill('SIGKILL');

@@ -105,7 +105,7 @@ export async function startVolumeBed({
         name: object.metadata.name,
         namespace: object.metadata.namespace,
       }));
-      const {healthy, worst} = await waitHealthy(cluster, targets, {timeoutMs: 60_000, pollMs: 200});
+      const {healthy, worst} = await waitHealthy(cluster, targets, {timeoutMs: 300_000, pollMs: 200});
       if (!healthy) throw new Error(`${worst?.ref}: ${worst?.reason}`);
     },
     folderOf: (namespace, claim) =>
@@ -119,13 +119,13 @@ export async function startVolumeBed({
           );
           return stringAt(mine, 'spec', 'hostPath', 'path') ?? stringAt(mine, 'spec', 'local', 'path');
         },
-        {waitingFor: `the volume of ${claim}`, timeoutMs: 60_000},
+        {waitingFor: `the volume of ${claim}`, timeoutMs: 300_000},
       ),
     remove: async namespace => {
       await deleteObject(cluster, CORE_TYPES.Namespace, {name: namespace});
       const isGone = async () =>
         (await readObject(cluster, CORE_TYPES.Namespace, {name: namespace})) === undefined ? true : undefined;
-      await waitFor(isGone, {waitingFor: `namespace ${namespace} to be gone`, timeoutMs: 60_000});
+      await waitFor(isGone, {waitingFor: `namespace ${namespace} to be gone`, timeoutMs: 300_000});
     },
     leftovers: async () => {
       const found: string[] = [];

@@ -95,7 +95,7 @@ export async function startLoad(cluster: Cluster, namespace: string): Promise<Lo
   const report = run(cluster, namespace, ['pgbench', ...CLIENT, ...options, 'shop'], TRANSFER);
   report.catch(() => undefined); // It is waited for at the end.
   const moves = async () => ((await lastOf(cluster, namespace)) > CLIENTS ? true : undefined);
-  await waitFor(moves, {waitingFor: `pgbench in ${namespace}`, timeoutMs: 20_000});
+  await waitFor(moves, {waitingFor: `pgbench in ${namespace}`, timeoutMs: 300_000});
   return {
     stop: async () => {
       // As when its time is over: it ends its transactions and reports.

@@ -119,7 +119,7 @@ async function fill(cluster: Cluster): Promise<BankBed['contents']> {
   for (const object of objects) await applyObject(cluster, types.of(object), object);
   const workloads = objects.filter(({kind}) => kind === 'StatefulSet' || kind === 'Pod');
   const targets = workloads.map(object => ({type: types.of(object), ...object.metadata}));
-  const {healthy, worst} = await waitHealthy(cluster, targets, {timeoutMs: 90_000, pollMs: 200});
+  const {healthy, worst} = await waitHealthy(cluster, targets, {timeoutMs: 300_000, pollMs: 200});
   if (!healthy) throw new Error(`${worst?.ref}: ${worst?.reason}`);
   await Promise.all(METHODS.map(method => seedBank(cluster, databaseOf(method))));
   const contents = {[ARCHIVE]: makeFiles(), [PAPERS]: makeFiles()};
@@ -129,7 +129,7 @@ async function fill(cluster: Cluster): Promise<BankBed['contents']> {
   await deleteObject(cluster, Pod, {name: PAPERS, namespace: quiet});
   const gone = async () =>
     (await listAll(cluster, Pod, {namespace: quiet})).length === 0 ? true : undefined;
-  await waitFor(gone, {waitingFor: 'no pod in the quiet namespace', timeoutMs: 30_000});
+  await waitFor(gone, {waitingFor: 'no pod in the quiet namespace', timeoutMs: 300_000});
   return contents;
 }
 

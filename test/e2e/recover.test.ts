@@ -51,7 +51,7 @@ async function untilAsked() {
       const {stdout} = await shop.pra('approve', '--json');
       return approvals.parse(JSON.parse(stdout)).items[0];
     },
-    {waitingFor: 'a manual step', timeoutMs: 120_000},
+    {waitingFor: 'a manual step', timeoutMs: 300_000},
   );
 }
 
@@ -165,7 +165,7 @@ async function intoTheClusterThatIsThere(kubeconfig: string): Promise<void> {
           .parse(await cluster.request('GET', '/api/v1/namespaces'));
         return items.some(({metadata}) => metadata.name === 'shop-db') ? undefined : true;
       },
-      {waitingFor: 'the namespace to be gone', timeoutMs: 120_000},
+      {waitingFor: 'the namespace to be gone', timeoutMs: 300_000},
     );
     const to = ['--to-kubeconfig', kubeconfig];
     const byPlan = await shop.pra('recover', plan, ...to, '--confirm', 'quickstart');
